@@ -1,0 +1,58 @@
+"""Cutaway: language models with the side taken off, from characters to a fine-tuned classifier.
+
+The public names load on first use, so that `import cutaway` costs next to nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from cutaway.core import version
+
+__version__ = version.VERSION
+
+_HOMES = {
+    "Tokenizer": "cutaway.tokenization.tokenizer",
+    "WordVectors": "cutaway.embeddings.vectors",
+    "LSTM": "cutaway.recurrent.lstm",
+    "Bert": "cutaway.transformers.bert",
+    "Classifier": "cutaway.finetuning.classifier",
+    "finetune": "cutaway.finetuning.finetune",
+    "CutawayError": "cutaway.core.errors",
+    "Trace": "cutaway.core.trace",
+}
+
+__all__ = [
+    "LSTM",
+    "Bert",
+    "Classifier",
+    "CutawayError",
+    "Tokenizer",
+    "Trace",
+    "WordVectors",
+    "__version__",
+    "finetune",
+]
+
+if TYPE_CHECKING:
+    from cutaway.core.errors import CutawayError
+    from cutaway.core.trace import Trace
+    from cutaway.embeddings.vectors import WordVectors
+    from cutaway.finetuning.classifier import Classifier
+    from cutaway.finetuning.finetune import finetune
+    from cutaway.recurrent.lstm import LSTM
+    from cutaway.tokenization.tokenizer import Tokenizer
+    from cutaway.transformers.bert import Bert
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'cutaway' has no attribute {name!r}")
+    value = getattr(import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

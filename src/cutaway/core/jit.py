@@ -1,0 +1,81 @@
+"""The kernel decorator: numba with a signature, a private cache, and a lock around compilation.
+
+`kernel(signature)` compiles when its module is imported, or loads what an earlier process compiled.
+The signature is part of the source: what goes in is read there, and a wrong dtype is an error
+instead of a second compilation. The plain function stays at `.py_func`, for stepping and for tests.
+
+Numba's cache is not safe for processes that race on one folder, and it ignores NUMBA_BOUNDSCHECK.
+So the folder is ours (0700, one for each version of Cutaway, Python, numba and bounds checking), and
+compiling holds a file lock.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numba
+import numba.core.config
+
+from cutaway.core.home import cache_home
+from cutaway.core.version import VERSION
+
+SLOW_COMPILE_SECONDS = 0.5
+
+# Called with (kernel name, seconds) after a compilation that was worth a line of progress.
+on_compile: list[Callable[[str, float], None]] = []
+
+
+def kernel(signature: str) -> Callable[[Callable[..., Any]], Any]:
+    """Compile a function for flat arrays, without the GIL, cached on disk.
+
+    Args:
+        signature: numba's notation, `"int64(int32[::1], int64)"`.
+
+    Returns:
+        A decorator; what it returns is numba's dispatcher, with the plain function at `.py_func`.
+    """
+
+    def compile_it(function: Callable[..., Any]) -> Any:
+        started = time.perf_counter()
+        with _cache_folder() as folder:
+            # A cache locator is chosen when the function is decorated, from this one global.
+            config: Any = numba.core.config
+            before, config.CACHE_DIR = config.CACHE_DIR, str(folder)
+            try:
+                compiled = numba.njit(signature, cache=True, nogil=True, error_model="numpy")(function)
+            finally:
+                config.CACHE_DIR = before
+        seconds = time.perf_counter() - started
+        if seconds > SLOW_COMPILE_SECONDS:
+            for listener in on_compile:
+                listener(function.__name__, seconds)
+        return compiled
+
+    return compile_it
+
+
+@contextmanager
+def _cache_folder() -> Iterator[Path]:
+    """Yield this version's folder, holding its lock; a temporary one where home cannot be written."""
+    python = f"py{sys.version_info.major}{sys.version_info.minor}"
+    checked = "-boundscheck" if os.environ.get("NUMBA_BOUNDSCHECK") == "1" else ""
+    name = f"{VERSION}-{python}-numba{numba.__version__}{checked}"
+    folder = cache_home() / "kernels" / name
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        lock = (folder / "lock").open("w")
+    except OSError:
+        folder = Path(tempfile.gettempdir()) / f"cutaway-kernels-{os.getuid()}" / name
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        lock = (folder / "lock").open("w")
+    with lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield folder

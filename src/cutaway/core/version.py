@@ -1,0 +1,3 @@
+"""The one place where the version stands; packaging reads it from here."""
+
+VERSION = "0.1.0"

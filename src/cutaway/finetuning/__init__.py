@@ -1,0 +1,1 @@
+"""Room 5: a pretrained model to your task."""

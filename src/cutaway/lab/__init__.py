@@ -1,0 +1,1 @@
+"""The web lab: the only web code."""

@@ -1,0 +1,1 @@
+"""Room 3: sequences, one step at a time."""

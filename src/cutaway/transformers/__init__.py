@@ -1,0 +1,1 @@
+"""Room 4: sequences, all at once."""
