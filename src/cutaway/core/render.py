@@ -38,7 +38,9 @@ def to_rich(trace: Trace) -> Any:
     for step in trace.steps:
         parts.append(Text(f"\n{step.formula}   {step.source.file}:{step.source.line}", style="dim"))
         columns, rows = _grid(trace, step.output)
-        grid = RichTable(*[Text(column) for column in columns], box=None, pad_edge=False)
+        grid = RichTable(box=None, pad_edge=False)
+        for column in columns:
+            grid.add_column(Text(column))
         for row in rows:
             grid.add_row(*[Text(cell) for cell in row])
         parts.append(grid)

@@ -1,0 +1,111 @@
+"""The `cutaway` command: one verb a room, each loaded only when it is the one asked for."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import import_module
+
+import typer
+
+from cutaway.core.errors import CutawayError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verb:
+    """Where a verb lives: `symbol` is a Typer app for a group, else the command's function."""
+
+    module: str
+    symbol: str
+    help: str
+
+
+VERBS = {
+    "tour": Verb(module="tour", symbol="tour", help="One sentence through all five rooms."),
+    "tokens": Verb(module="tokens", symbol="app", help="Room 1: text to ids and back."),
+    "vectors": Verb(module="vectors", symbol="app", help="Room 2: word vectors."),
+    "recurrent": Verb(module="recurrent", symbol="app", help="Room 3: LSTM, step by step."),
+    "attend": Verb(module="attend", symbol="attend", help="Room 4: the attention of a checkpoint."),
+    "finetune": Verb(module="finetune", symbol="finetune", help="Room 5: your labels, a pretrained model."),
+    "evaluate": Verb(module="predict", symbol="evaluate", help="Score a trained model on labelled texts."),
+    "predict": Verb(module="predict", symbol="predict", help="Label texts with a trained model."),
+    "catalog": Verb(module="catalog", symbol="app", help="Known data and models: list, fetch, verify."),
+    "lab": Verb(module="lab", symbol="lab", help="The web lab on 127.0.0.1."),
+    "verify": Verb(module="verify", symbol="verify", help="Measure again every figure the README claims."),
+}
+
+
+def run() -> None:
+    """Run the command line of this process; the console script's entry point."""
+    sys.exit(main(sys.argv[1:]))
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run one command and return its exit code.
+
+    Args:
+        arguments: what stands behind `cutaway`; `--debug` anywhere shows tracebacks.
+
+    Returns:
+        The exit code: 0 done, 1 bad data or model, 2 usage, 4 environment, 5 diverged, 130 interrupted.
+    """
+    debug = "--debug" in arguments
+    words = [word for word in arguments if word != "--debug"]
+    try:
+        _app(words)(words, prog_name="cutaway", standalone_mode=True)
+    except SystemExit as stop:
+        return stop.code if isinstance(stop.code, int) else int(stop.code is not None)
+    except CutawayError as error:
+        if debug:
+            raise
+        _complain(str(error))
+        return error.exit_code
+    except KeyboardInterrupt:
+        _complain("interrupted")
+        return 130
+    except BrokenPipeError:
+        sys.stdout = None  # nothing is left to flush to
+        return 0
+    except Exception as error:
+        if debug:
+            raise
+        _complain(f"unexpected {type(error).__name__}: {error} (a bug: --debug shows where)")
+        return 1
+    return 0
+
+
+def _complain(message: str) -> None:
+    sys.stderr.write(f"cutaway: {' '.join(message.split())}\n")
+
+
+def _app(words: Sequence[str]) -> typer.Typer:
+    """Build the application; only the verb that was asked for is imported."""
+    app = typer.Typer(
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+        help="Language models with the side taken off: five rooms from text to a fine-tuned classifier.",
+    )
+    app.callback()(_options)
+    wanted = next((word for word in words if not word.startswith("-")), None)
+    for name, verb in VERBS.items():
+        found = (
+            getattr(import_module(f"cutaway.cli.{verb.module}"), verb.symbol) if name == wanted else _unloaded
+        )
+        if isinstance(found, typer.Typer):
+            app.add_typer(found, name=name, help=verb.help)
+        else:
+            app.command(name, help=None if name == wanted else verb.help)(found)
+    return app
+
+
+def _options(
+    version: bool = typer.Option(False, "--version", is_eager=True, callback=lambda v: _version(v)),
+) -> None:
+    """Language models with the side taken off: five rooms from text to a fine-tuned classifier."""
+
+
+def _unloaded() -> None:
+    """Stand for a verb that was not asked for: it shows in the help and is never called."""
