@@ -91,9 +91,7 @@ def _app(words: Sequence[str]) -> typer.Typer:
     app.callback()(_options)
     wanted = next((word for word in words if not word.startswith("-")), None)
     for name, verb in VERBS.items():
-        found = (
-            getattr(import_module(f"cutaway.cli.{verb.module}"), verb.symbol) if name == wanted else _unloaded
-        )
+        found = _load(verb) if name == wanted else _unloaded
         if isinstance(found, typer.Typer):
             app.add_typer(found, name=name, help=verb.help)
         else:
@@ -101,8 +99,20 @@ def _app(words: Sequence[str]) -> typer.Typer:
     return app
 
 
+def _load(verb: Verb) -> Any:
+    return getattr(import_module(f"cutaway.cli.{verb.module}"), verb.symbol)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        from cutaway.core.version import VERSION
+
+        sys.stdout.write(f"cutaway {VERSION}\n")
+        raise typer.Exit
+
+
 def _options(
-    version: bool = typer.Option(False, "--version", is_eager=True, callback=lambda v: _version(v)),
+    version: bool = typer.Option(False, "--version", is_eager=True, callback=_version, help="Show it."),
 ) -> None:
     """Language models with the side taken off: five rooms from text to a fine-tuned classifier."""
 
