@@ -1,0 +1,135 @@
+"""BERT: embeddings and a stack of encoder blocks, from a checkpoint's weights.
+
+Legend: B rows, T columns of a padded batch, N tokens of all rows together, D width.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from cutaway.core.errors import ShapeError
+from cutaway.transformers.block import Block
+from cutaway.transformers.checkpoint import assign, find_checkpoint, limits_for
+from cutaway.transformers.config import BertConfig
+from cutaway.transformers.embeddings import Embeddings
+from cutaway.transformers.key_maps import BERT_IGNORED, bert_keys
+from cutaway.transformers.packing import PackedBatch
+from cutaway.transformers.safetensors_file import map_tensors
+
+
+class Bert(nn.Module):
+    """A BERT encoder: ids in, one vector per token out.
+
+        x⁰ = embeddings(ids),   xˡ = blockˡ(xˡ⁻¹)
+
+    Attributes:
+        config: its sizes.
+        name: the checkpoint it was loaded from; empty for a fresh model.
+        sha256: the hash of the checkpoint's weights where the catalog knows it.
+
+    Source:
+        Devlin et al. 2019, arXiv:1810.04805, section 3.
+
+    Example:
+        >>> import numpy as np
+        >>> bert = Bert.load("all-MiniLM-L6-v2")
+        >>> bert(PackedBatch.from_rows([np.array([101, 7592, 102])])).shape
+        torch.Size([3, 384])
+    """
+
+    def __init__(self, config: BertConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.name = ""
+        self.sha256 = ""
+        self.embeddings = Embeddings(config)
+        self.blocks = nn.ModuleList(Block(config.block) for _ in range(config.layers))
+        self.pooler = nn.Linear(config.width, config.width)
+
+    @classmethod
+    def load(cls, name_or_path: str | Path) -> Bert:
+        """Load a checkpoint, ready for prediction (`eval` mode), its weights mapped from the file.
+
+        Args:
+            name_or_path: a catalog name ("all-MiniLM-L6-v2"), or a folder with config.json and
+                model.safetensors.
+
+        Returns:
+            The model.
+        """
+        files = find_checkpoint(name_or_path)
+        config = BertConfig.from_json(files.config)
+        keys = bert_keys(config.layers)
+        tensors = map_tensors(files.weights, limits=limits_for(keys))
+        # On the meta device nothing is allocated or drawn at random only to be replaced.
+        with torch.device("meta"):
+            bert = cls(config)
+        assign(bert, tensors, keys, ignored=BERT_IGNORED)
+        bert.name, bert.sha256 = files.name, files.sha256
+        return bert.eval()
+
+    def forward(self, batch: PackedBatch) -> Tensor:
+        """Encode packed rows.
+
+        Args:
+            batch: N tokens.
+
+        Returns:
+            (N, D) float: the last block's output; `batch.first`, `batch.mean` and `batch.split` lead
+            back to rows.
+        """
+        x: Tensor = self.embeddings(batch)
+        for block in self.blocks:
+            x = block(x, batch)
+        return x
+
+    def encode(self, ids: Tensor, mask: Tensor) -> Tensor:
+        """Encode a padded batch, spending nothing on the padding.
+
+        Args:
+            ids: (B, T) int64.
+            mask: (B, T), nonzero at real tokens.
+
+        Returns:
+            (B, T, D) float; zero where the mask is.
+
+        Raises:
+            ShapeError: ids and mask are not two-dimensional of one shape.
+        """
+        if ids.dim() != 2 or ids.shape != mask.shape:
+            raise ShapeError(f"ids are {list(ids.shape)} and mask {list(mask.shape)}: both must be (B, T)")
+        real = mask.bool()
+        batch = PackedBatch.from_padded(ids, real)
+        rows = batch.split(self(batch))
+        hidden = rows[0].new_zeros((*ids.shape, self.config.width))  # (B, T, D)
+        return hidden.masked_scatter(real.unsqueeze(-1), torch.cat(rows))
+
+    def pool(self, hidden: Tensor, batch: PackedBatch) -> Tensor:
+        """Return BERT's own summary of each row, tanh(W h₀ + b) of its first token.
+
+        Args:
+            hidden: (N, D) float, from `forward`.
+            batch: the batch it came from.
+
+        Returns:
+            (B, D) float, in the caller's order.
+        """
+        return torch.tanh(self.pooler(batch.first(hidden)))
+
+    def embed(self, batch: PackedBatch) -> Tensor:
+        """Return sentence embeddings: each row's mean vector, scaled to length 1.
+
+        Args:
+            batch: B rows.
+
+        Returns:
+            (B, D) float, in the caller's order.
+
+        Source:
+            Reimers and Gurevych 2019, arXiv:1908.10084, section 3 (mean strategy).
+        """
+        return F.normalize(batch.mean(self(batch)), dim=-1)

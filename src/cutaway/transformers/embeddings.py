@@ -1,0 +1,61 @@
+"""The way in: what each token is, where it stands, which text it belongs to.
+
+Legend: N tokens of all rows, D width.
+"""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from cutaway.core.errors import ShapeError
+from cutaway.transformers.config import BertConfig
+from cutaway.transformers.dropout import drop
+from cutaway.transformers.packing import PackedBatch
+
+
+class Embeddings(nn.Module):
+    """Token, position and type vectors, summed and normalized.
+
+        x = norm(token[id] + position[place] + type[kind])
+
+    Source:
+        Devlin et al. 2019, arXiv:1810.04805, figure 2.
+    """
+
+    def __init__(self, config: BertConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.token = nn.Embedding(config.vocabulary, config.width)
+        self.position = nn.Embedding(config.positions, config.width)
+        self.token_type = nn.Embedding(config.types, config.width)
+        self.norm = nn.LayerNorm(config.width, eps=config.block.norm_epsilon)
+
+    def forward(self, batch: PackedBatch) -> Tensor:
+        """Look up and add.
+
+        Args:
+            batch: N tokens.
+
+        Returns:
+            (N, D) float.
+
+        Raises:
+            ShapeError: an id, type or position lies outside its table.
+        """
+        _check_inside("token id", batch.ids, self.config.vocabulary)
+        _check_inside("row too long: position", batch.positions, self.config.positions)
+        tokens = self.token(batch.ids)  # (N, D)
+        places = self.position(batch.positions)  # (N, D)
+        if batch.types is None:
+            summed = tokens + places + self.token_type.weight[0]  # (N, D)
+        else:
+            _check_inside("type id", batch.types, self.config.types)
+            summed = tokens + places + self.token_type(batch.types)  # (N, D)
+        return drop(self.norm(summed), self.config.block.dropout, training=self.training)
+
+
+def _check_inside(what: str, ids: Tensor, rows: int) -> None:
+    least, most = (int(value) for value in ids.aminmax())
+    if least < 0 or most >= rows:
+        wrong = least if least < 0 else most
+        raise ShapeError(f"{what} {wrong} is outside the table of {rows} rows (0 to {rows - 1})")
