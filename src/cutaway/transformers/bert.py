@@ -5,6 +5,7 @@ Legend: B rows, T columns of a padded batch, N tokens of all rows together, D wi
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -12,13 +13,15 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from cutaway.core.errors import ShapeError
+from cutaway.core.trace import Trace
 from cutaway.transformers.block import Block
 from cutaway.transformers.checkpoint import assign, find_checkpoint, limits_for
 from cutaway.transformers.config import BertConfig
 from cutaway.transformers.embeddings import Embeddings
 from cutaway.transformers.key_maps import BERT_IGNORED, bert_keys
-from cutaway.transformers.packing import PackedBatch
+from cutaway.transformers.packing import IntArray, PackedBatch
 from cutaway.transformers.safetensors_file import map_tensors
+from cutaway.transformers.trace import trace_bert
 
 
 class Bert(nn.Module):
@@ -133,3 +136,26 @@ class Bert(nn.Module):
             Reimers and Gurevych 2019, arXiv:1908.10084, section 3 (mean strategy).
         """
         return F.normalize(batch.mean(self(batch)), dim=-1)
+
+    def trace(
+        self,
+        ids: Sequence[int] | IntArray,
+        *,
+        tokens: Sequence[str] | None = None,
+        types: Sequence[int] | IntArray | None = None,
+    ) -> Trace:
+        """Encode one text by the open path and keep every intermediate value.
+
+        Args:
+            ids: T token ids.
+            tokens: T labels for the token axes.
+            types: T token types; 0 everywhere if not given.
+
+        Returns:
+            The trace; `trace_bert` lists its arrays.
+
+        Example:
+            >>> Bert.load("all-MiniLM-L6-v2").trace([101, 7592, 102])["weights"].shape
+            (6, 12, 3, 3)
+        """
+        return trace_bert(self, ids, tokens=tokens, types=types)

@@ -18,7 +18,7 @@ from cutaway.transformers.config import Activation, BlockConfig
 from cutaway.transformers.dropout import drop
 from cutaway.transformers.packing import PackedBatch
 
-ACTIVATIONS: dict[Activation, Callable[[Tensor], Tensor]] = {
+_FUSED: dict[Activation, Callable[[Tensor], Tensor]] = {
     "gelu": F.gelu,
     "gelu_tanh": partial(F.gelu, approximate="tanh"),
     "relu": F.relu,
@@ -63,7 +63,7 @@ class Block(nn.Module):
         """
         attended = self._drop(self.output(self._mix(x, batch)))  # (N, D)
         y = self.attention_norm(x + attended)  # (N, D)
-        hidden = ACTIVATIONS[self.config.activation](self.up(y))  # (N, F)
+        hidden = _FUSED[self.config.activation](self.up(y))  # (N, F)
         written = self._drop(self.down(hidden))  # (N, D)
         z: Tensor = self.feed_forward_norm(y + written)  # (N, D)
         return z

@@ -38,24 +38,37 @@ class Embeddings(nn.Module):
 
         Returns:
             (N, D) float.
-
-        Raises:
-            ShapeError: an id, type or position lies outside its table.
         """
-        _check_inside("token id", batch.ids, self.config.vocabulary)
-        _check_inside("row too long: position", batch.positions, self.config.positions)
+        self.check(batch)
         tokens = self.token(batch.ids)  # (N, D)
         places = self.position(batch.positions)  # (N, D)
         if batch.types is None:
             summed = tokens + places + self.token_type.weight[0]  # (N, D)
         else:
-            _check_inside("type id", batch.types, self.config.types)
             summed = tokens + places + self.token_type(batch.types)  # (N, D)
         return drop(self.norm(summed), self.config.block.dropout, training=self.training)
+
+    def check(self, batch: PackedBatch) -> None:
+        """Refuse what the tables have no row for.
+
+        Args:
+            batch: N tokens.
+
+        Raises:
+            ShapeError: an id, type or position lies outside its table.
+        """
+        if int(batch.positions.max()) >= self.config.positions:
+            raise ShapeError(
+                f"a row has {int(batch.positions.max()) + 1} tokens, the position table "
+                f"{self.config.positions} rows: cut the text at {self.config.positions} tokens"
+            )
+        _check_inside("token", batch.ids, self.config.vocabulary)
+        if batch.types is not None:
+            _check_inside("type", batch.types, self.config.types)
 
 
 def _check_inside(what: str, ids: Tensor, rows: int) -> None:
     least, most = (int(value) for value in ids.aminmax())
     if least < 0 or most >= rows:
         wrong = least if least < 0 else most
-        raise ShapeError(f"{what} {wrong} is outside the table of {rows} rows (0 to {rows - 1})")
+        raise ShapeError(f"{what} id {wrong} is outside the table of {rows} rows (0 to {rows - 1})")
