@@ -217,6 +217,14 @@ class Recorder:
         self._tables[name] = Table(name=name, columns=tuple(columns), rows=tuple(tuple(row) for row in rows))
         self._add_step(name, formula, inputs, sys._getframe(1))
 
+    def include(self, inner: Trace) -> None:
+        """Take over everything that another trace recorded; its title is dropped."""
+        self._arrays.update(inner.arrays)
+        self._tables.update(inner.tables)
+        self._steps.update({step.output: step for step in inner.steps})
+        self._labels.update(inner.labels)
+        self._facts.update(inner.facts)
+
     def label(self, axis: str, names: Iterable[str]) -> None:
         """Name each position along `axis`."""
         self._labels[axis] = tuple(names)

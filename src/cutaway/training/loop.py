@@ -43,7 +43,9 @@ class LoopSettings:
 class Task(Protocol):
     """What the loop trains."""
 
-    model: nn.Module
+    @property
+    def model(self) -> nn.Module:
+        """Return the module whose parameters move."""
 
     def batches(self, epoch: int) -> Sequence[Any]:
         """Return this epoch's batches, shuffled by the epoch and the seed."""

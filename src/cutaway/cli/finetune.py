@@ -1,0 +1,95 @@
+"""`cutaway finetune DATA`: labelled texts in, a run folder out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from cutaway.cli import output
+
+if TYPE_CHECKING:
+    from cutaway.finetuning.run import Run
+    from cutaway.training.loop import Epoch, Listener, Step
+
+
+def finetune(
+    data: str = typer.Argument(help="A .csv, .tsv, .jsonl or .parquet file, or a catalog name such as imdb."),
+    text: str | None = typer.Option(None, help="The column of texts; found if not given."),
+    label: str | None = typer.Option(None, help="The column of labels; found if not given."),
+    model: str = typer.Option("all-MiniLM-L6-v2", help="The encoder: a catalog name or a checkpoint folder."),
+    out: Path | None = typer.Option(None, help="The run folder; by default runs/<time>."),
+    rank: int = typer.Option(8, help="Rank of the LoRA adapters; 0 trains the head alone."),
+    rate: float = typer.Option(5e-4, help="Peak learning rate."),
+    epochs: int = typer.Option(3, help="Epochs, at most."),
+    patience: int = typer.Option(2, help="Stop after so many epochs without a lower held-out loss."),
+    held_out: float = typer.Option(0.1, help="Rows held out: a count, or a share below 1."),
+    limit: int | None = typer.Option(None, help="Use so many rows only, drawn by the seed."),
+    max_tokens: int = typer.Option(256, help="Tokens read of a text, at most."),
+    truncation: str = typer.Option("head+tail", help="What is read of a longer text: head, tail, head+tail."),
+    batch_tokens: int = typer.Option(4096, help="Tokens in a training batch, at most."),
+    seed: int = typer.Option(0, help="Of every random choice."),
+    json: bool = typer.Option(False, "--json", help="Print the result as JSON."),
+) -> None:
+    """Fine-tune a pretrained encoder on labelled texts."""
+    from cutaway.finetuning.data import draw, read_labelled
+    from cutaway.finetuning.finetune import FinetuneSettings
+    from cutaway.finetuning.finetune import finetune as train
+    from cutaway.finetuning.inputs import InputSettings
+    from cutaway.finetuning.lora import LoraSettings
+    from cutaway.training.loop import LoopSettings
+    from cutaway.training.optimizer import OptimizerSettings
+
+    settings = FinetuneSettings(
+        held_out=held_out,
+        batch_tokens=batch_tokens,
+        inputs=InputSettings(max_tokens=max_tokens, truncation=truncation),  # type: ignore[arg-type]
+        lora=LoraSettings(rank=rank, alpha=2.0 * max(rank, 1)),
+        loop=LoopSettings(
+            epochs=epochs, patience=patience, seed=seed, optimizer=OptimizerSettings(rate=rate)
+        ),
+    )
+    labelled = read_labelled(data, text=text, label=label)
+    if limit is not None:
+        labelled = draw(labelled, limit, seed=seed)
+    output.warn(f"{len(labelled)} rows, classes {', '.join(labelled.classes)}")
+    with output.progress() as bars:
+        run = train(labelled, model=model, settings=settings, out=out, listen=_listener(bars))
+    _tell(run, json)
+
+
+def _listener(bars: Any) -> Listener:
+    """Draw each step on a progress bar and print each epoch's held-out measures above it."""
+    from cutaway.training.loop import Step as StepEvent
+
+    task = bars.add_task("fine-tuning", total=None, note="")
+    examples = [0, 0.0]
+
+    def listen(event: Step | Epoch, steps: int | None) -> None:
+        if isinstance(event, StepEvent):
+            examples[0] += event.examples
+            examples[1] += event.seconds
+            note = f"loss {event.loss:.3f}, {examples[0] / examples[1]:.1f} texts/s"
+            bars.update(task, completed=event.step, total=steps, note=note)
+        else:
+            v = event.validation
+            bars.console.print(
+                f"epoch {event.epoch}: training loss {event.training_loss:.4f}, held-out loss "
+                f"{v['loss']:.4f}, accuracy {v['accuracy']:.2%}{'  (best)' if event.best else ''}"
+            )
+
+    return listen
+
+
+def _tell(run: Run, json: bool) -> None:
+    if json:
+        output.print_json({"run": str(run.folder), "epoch": run.history.best.epoch, **run.measures})
+        return
+    console = output.console()
+    console.print(
+        f"held-out accuracy {run.measures['accuracy']:.2%}, loss {run.measures['loss']:.4f} nats, "
+        f"best epoch {run.history.best.epoch}",
+        soft_wrap=True,
+    )
+    console.print(f'run: {run.folder}  (report.md; cutaway predict {run.folder} "TEXT")', soft_wrap=True)

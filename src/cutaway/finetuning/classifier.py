@@ -1,0 +1,235 @@
+"""A classifier: tokenizer, encoder and head joined; it answers, and it shows how.
+
+Legend: N tokens of all rows, B rows, D width, C classes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from cutaway.core.errors import ShapeError, UsageError
+from cutaway.core.trace import Recorder, Trace
+from cutaway.finetuning.inputs import InputSettings, Row, kept, rows_of
+from cutaway.finetuning.lora import LoraSettings, add_adapters, merge_adapters
+from cutaway.tokenization.tokenizer import Tokenizer
+from cutaway.training.batches import token_budget_batches
+from cutaway.transformers.bert import Bert
+from cutaway.transformers.packing import PackedBatch
+from cutaway.transformers.trace import trace_bert
+
+Precision = Literal["float32", "bfloat16"]
+
+# Tokens in one batch of a prediction: large enough to fill the cores, small in memory.
+PREDICTION_BUDGET = 8192
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClassifierSettings:
+    """What a classifier is made of.
+
+    Attributes:
+        base: catalog name or folder of the pretrained encoder.
+        labels: the classes, in the order of the head's outputs.
+        inputs: row length and truncation.
+        lora: the adapters.
+    """
+
+    base: str
+    labels: tuple[str, ...]
+    inputs: InputSettings
+    lora: LoraSettings
+
+    def __post_init__(self) -> None:
+        if len(self.labels) < 2 or len(set(self.labels)) != len(self.labels):
+            raise UsageError(f"a classifier needs two distinct labels or more, not {list(self.labels)}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Predictions:
+    """Labels and probabilities, row by row.
+
+    Attributes:
+        labels: the likeliest class of each text.
+        probabilities: (B, C) float32, each row summing to 1.
+        classes: the names of the C columns.
+    """
+
+    labels: list[str]
+    probabilities: NDArray[np.float32]
+    classes: tuple[str, ...]
+
+
+class Classifier(nn.Module):
+    """Mean-pooled encoder output through one linear layer.
+
+        p = softmax(W mean(x₁ … x_T) + b)
+
+    Source:
+        Devlin et al. 2019, arXiv:1810.04805, section 4.1, with the mean of all tokens in the place of
+        the first one, as the base was trained (Reimers & Gurevych 2019, arXiv:1908.10084).
+    """
+
+    def __init__(self, settings: ClassifierSettings, encoder: Bert, tokenizer: Tokenizer) -> None:
+        super().__init__()
+        self.settings = settings
+        self.encoder = encoder
+        self.tokenizer = tokenizer
+        self.head = nn.Linear(encoder.config.width, len(settings.labels))
+        nn.init.normal_(self.head.weight, std=0.02)
+        nn.init.zeros_(self.head.bias)
+
+    @classmethod
+    def create(cls, settings: ClassifierSettings) -> Classifier:
+        """Return an untrained classifier over a pretrained encoder, with adapters in place.
+
+        Args:
+            settings: base, labels, row length, adapters.
+
+        Returns:
+            The classifier; the adapters and the head are what trains.
+        """
+        encoder = Bert.load(settings.base)
+        add_adapters(encoder, settings.lora)
+        return cls(settings, encoder, Tokenizer.load(settings.base))
+
+    @classmethod
+    def load(cls, run_or_name: str | Path) -> Classifier:
+        """Load a trained classifier, adapters merged into the encoder.
+
+        Args:
+            run_or_name: a run folder, the name of a run under `runs/`, or a catalog name
+                ("sentiment").
+
+        Returns:
+            The classifier, ready to predict.
+        """
+        from cutaway.finetuning.saved import load_classifier
+
+        return load_classifier(run_or_name)
+
+    def merge(self) -> Classifier:
+        """Merge the adapters into the encoder, in place, for prediction; return self."""
+        merge_adapters(self.encoder)
+        return self.eval()
+
+    def forward(self, batch: PackedBatch) -> Tensor:
+        """Compute the logits.
+
+        Args:
+            batch: B rows, N tokens together.
+
+        Returns:
+            (B, C) float.
+        """
+        hidden = self.encoder(batch)  # (N, D)
+        pooled = batch.mean(hidden)  # (B, D)
+        logits: Tensor = self.head(pooled)  # (B, C)
+        return logits
+
+    def predict(self, texts: Sequence[str], *, precision: Precision = "float32") -> Predictions:
+        """Classify texts.
+
+        Args:
+            texts: none of them empty.
+            precision: "bfloat16" is faster where the processor multiplies it, and moves a
+                probability by less than 0.01.
+
+        Returns:
+            Labels and probabilities, in the order of the texts.
+        """
+        rows = rows_of(self.tokenizer, texts, self.settings.inputs) if texts else []
+        probabilities = np.zeros((len(rows), len(self.settings.labels)), dtype=np.float32)
+        for at, answer in self.predict_rows(rows, precision=precision):
+            probabilities[at] = answer
+        classes = self.settings.labels
+        labels = [classes[best] for best in probabilities.argmax(1)]
+        return Predictions(labels=labels, probabilities=probabilities, classes=classes)
+
+    def predict_rows(
+        self, rows: Sequence[Row], *, precision: Precision = "float32"
+    ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
+        """Yield row numbers and their probabilities, batch by batch, similar lengths together.
+
+        Args:
+            rows: ids, from `rows_of`.
+            precision: see `predict`.
+        """
+        self.eval()
+        for at in token_budget_batches([len(row) for row in rows], budget=PREDICTION_BUDGET, seed=None):
+            batch = PackedBatch.from_rows([rows[number] for number in at])
+            with (
+                torch.inference_mode(),
+                torch.autocast("cpu", torch.bfloat16, enabled=precision == "bfloat16"),
+            ):
+                logits = self(batch)
+            yield at, torch.softmax(logits.float(), dim=-1).numpy()
+
+    def trace(self, text: str) -> Trace:
+        """Classify one text on the open path, keeping every number on the way.
+
+        Args:
+            text: not empty; what does not fit is left out as the settings say.
+
+        Returns:
+            The encoder's trace, then `pooled` (D,), `logits` (C,) and `probabilities` (C,); the table
+            `tokens` tells what each position read (start and end in characters of the text).
+
+        Raises:
+            ShapeError: the adapters are still separate: call `merge` first.
+        """
+        if any(name.endswith(".base.weight") for name, _ in self.encoder.named_parameters()):
+            raise ShapeError("the adapters are not merged: call merge() before trace()")
+        row = rows_of(self.tokenizer, [text], self.settings.inputs)[0]
+        tokens = self._token_rows(text)
+        with torch.inference_mode():
+            inner = trace_bert(self.encoder, row, tokens=[str(token[0]) for token in tokens])
+            return self._trace_head(inner, tokens)
+
+    def _trace_head(self, inner: Trace, tokens: list[tuple[str, int, int, int]]) -> Trace:
+        """The head as the textbook writes it, behind the encoder's own trace."""
+        rec = Recorder("text to label")
+        rec.include(inner)
+        rec.table("tokens", ("token", "id", "start", "end"), tokens, formula="[CLS] what is kept [SEP]")
+        x = torch.from_numpy(inner["hidden"][-1].copy())
+        weight, bias = self.head.weight, self.head.bias
+        rec.keep("head_weight", weight, axes=("label", "dim"), formula="W, learned")
+        rec.keep("head_bias", bias, axes=("label",), formula="b, learned")
+        pooled = rec.keep("pooled", x.mean(0), axes=("dim",), formula="h = Σ xₜ / T", inputs=("hidden",))
+        logits = rec.keep(
+            "logits",
+            weight @ pooled + bias,
+            axes=("label",),
+            formula="z = W h + b",
+            inputs=("head_weight", "pooled", "head_bias"),
+        )
+        rec.keep(
+            "probabilities",
+            logits.exp() / logits.exp().sum(),
+            axes=("label",),
+            formula="p = exp(z) / Σ exp(z)",
+            inputs=("logits",),
+        )
+        rec.label("label", self.settings.labels)
+        return rec.finish()
+
+    def _token_rows(self, text: str) -> list[tuple[str, int, int, int]]:
+        """Token, id and character span of each position the encoder reads."""
+        plain = self.tokenizer.encode(text, special=False)
+        head, tail = kept(len(plain.ids), self.settings.inputs)
+        at = [*range(head), *range(len(plain.ids) - tail, len(plain.ids))]
+        inside = [(plain.tokens[i], plain.ids[i], *plain.offsets[i]) for i in at]
+        first, last = self.tokenizer.cls_id, self.tokenizer.sep_id
+        ends = len(text)
+        return [
+            (self.tokenizer.token_of(first), first, 0, 0),
+            *inside,
+            (self.tokenizer.token_of(last), last, ends, ends),
+        ]

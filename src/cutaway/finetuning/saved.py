@@ -1,0 +1,145 @@
+"""A trained classifier on disk: adapters and head in safetensors, the rest in config.json.
+
+The pretrained encoder is not stored again: the config names it and the sha256 of its weights.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import safetensors
+import torch
+from safetensors.torch import load_file, save_file
+
+from cutaway.catalog.resolve import resolve
+from cutaway.core.errors import ChecksumError, CutawayError, FormatError, MissingFileError
+from cutaway.core.files import sha256_of, whole_file, write_text
+from cutaway.finetuning.classifier import Classifier, ClassifierSettings
+from cutaway.finetuning.inputs import InputSettings
+from cutaway.finetuning.lora import LoraSettings
+
+FORMAT = "cutaway-classifier/1"
+WEIGHTS = "model.safetensors"
+CONFIG = "config.json"
+RUNS = Path("runs")
+
+
+def save_classifier(classifier: Classifier, folder: Path) -> None:
+    """Write the trained part of a classifier, each file whole or absent, the config last.
+
+    Args:
+        classifier: adapters not yet merged.
+        folder: made if it is not there.
+    """
+    trained = {
+        name: parameter.detach().contiguous()
+        for name, parameter in classifier.named_parameters()
+        if parameter.requires_grad
+    }
+    with whole_file(folder / WEIGHTS) as part:
+        save_file(trained, part)
+    config = {
+        "format": FORMAT,
+        **asdict(classifier.settings),
+        "base_sha256": classifier.encoder.sha256,
+        "weights_sha256": sha256_of(folder / WEIGHTS),
+    }
+    write_text(folder / CONFIG, json.dumps(config, indent=2) + "\n")
+
+
+def load_classifier(run_or_name: str | Path) -> Classifier:
+    """Load a trained classifier and merge its adapters.
+
+    Args:
+        run_or_name: a run folder, the name of a run under `runs/`, or a catalog name.
+
+    Returns:
+        The classifier, ready to predict.
+
+    Raises:
+        FormatError: the config or the weights are damaged, or made for another base.
+        ChecksumError: the weights are not the ones that the config was written for.
+    """
+    folder = find_folder(run_or_name)
+    config = _read_config(folder / CONFIG)
+    actual = sha256_of(folder / WEIGHTS)
+    if actual != config["weights_sha256"]:
+        raise ChecksumError(
+            f"{folder / WEIGHTS} has sha256 {actual[:12]}…, its config says "
+            f"{config['weights_sha256'][:12]}…: the file was damaged or replaced"
+        )
+    classifier = Classifier.create(_settings(config, folder / CONFIG))
+    if config["base_sha256"] != classifier.encoder.sha256:
+        raise FormatError(f"{folder} was trained over another {config['base']} than the one on this machine")
+    _fill(classifier, folder / WEIGHTS)
+    return classifier.merge()
+
+
+def find_folder(run_or_name: str | Path) -> Path:
+    """Find a run's folder by path, by name under `runs/`, or in the catalog.
+
+    Args:
+        run_or_name: a run folder, the name of a run, or a catalog name.
+
+    Returns:
+        The folder, holding both files.
+
+    Raises:
+        MissingFileError: the folder lacks one of the files.
+    """
+    given = Path(run_or_name)
+    folder = next((place for place in (given, RUNS / given) if place.is_dir()), None)
+    if folder is None and (len(given.parts) > 1 or isinstance(run_or_name, Path)):
+        raise MissingFileError(f"there is no run folder {given}")
+    folder = folder or resolve(str(run_or_name)).folder
+    for name in (CONFIG, WEIGHTS):
+        if not (folder / name).is_file():
+            raise MissingFileError(f"{folder} is no trained classifier: it lacks {name}")
+    return folder
+
+
+def _read_config(path: Path) -> dict[str, Any]:
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise FormatError(f"{path} is not valid JSON: {error}") from error
+    if not isinstance(config, dict) or config.get("format") != FORMAT:
+        raise FormatError(f"{path} does not describe a {FORMAT} model")
+    return config
+
+
+def _settings(config: dict[str, Any], path: Path) -> ClassifierSettings:
+    try:
+        lora = {**config["lora"], "targets": tuple(config["lora"]["targets"])}
+        return ClassifierSettings(
+            base=config["base"],
+            labels=tuple(config["labels"]),
+            inputs=InputSettings(**config["inputs"]),
+            lora=LoraSettings(**lora),
+        )
+    except CutawayError:
+        raise
+    except (KeyError, TypeError, ValueError) as error:
+        raise FormatError(f"{path}: a setting is missing or of the wrong type: {error}") from error
+
+
+def _fill(classifier: Classifier, path: Path) -> None:
+    """Copy the stored weights in; every trained parameter must be there, and nothing else."""
+    try:
+        stored = load_file(path)
+    except (safetensors.SafetensorError, ValueError) as error:
+        raise FormatError(f"{path} is not a readable safetensors file: {error}") from error
+    wanted = {name: p for name, p in classifier.named_parameters() if p.requires_grad}
+    odd = sorted(wanted.keys() ^ stored.keys())
+    odd += [name for name in wanted.keys() & stored.keys() if wanted[name].shape != stored[name].shape]
+    if odd:
+        raise FormatError(f"{path} does not fit its config: {len(odd)} tensors differ, the first is {odd[0]}")
+    with torch.no_grad():
+        for name, parameter in wanted.items():
+            if not math.isfinite(float(stored[name].sum())):
+                raise FormatError(f"{path}: tensor {name} holds NaN or infinity")
+            parameter.copy_(stored[name])
