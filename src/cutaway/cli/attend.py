@@ -1,0 +1,173 @@
+"""`cutaway attend TEXT`: the attention of a checkpoint, in the terminal."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from cutaway.cli import output
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+    from rich.text import Text
+
+    from cutaway.core.trace import Trace
+    from cutaway.transformers.heads import TellingHead
+
+# A cell is as dark as the weight is high: the shade from this weight on.
+SHADES = ((0.0, " "), (0.02, "·"), (0.1, "░"), (0.25, "▒"), (0.5, "▓"), (0.75, "█"))
+_MOST_LINKS = 24
+_RULER = 5
+_LONGEST_LABEL = 14
+
+
+def attend(
+    text: str = typer.Argument(help="A text; - reads standard input."),
+    model: str = typer.Option("all-MiniLM-L6-v2", help="A catalog name or a checkpoint folder."),
+    layer: int | None = typer.Option(None, help="Only this layer, counted from 0."),
+    head: int | None = typer.Option(None, help="Only this head, counted from 0."),
+    top: int = typer.Option(3, help="How many heads to show, the most telling first."),
+    json: bool = typer.Option(False, "--json", help="Print JSON."),
+) -> None:
+    """Show which tokens each attention head looks at.
+
+    The most telling heads come first: those that put much weight, sharply, between content tokens.
+    """
+    from cutaway.tokenization.tokenizer import Tokenizer
+    from cutaway.transformers.bert import Bert
+
+    bert = Bert.load(model)
+    encoding = Tokenizer.load(model).encode(output.read_text_argument(text))
+    trace = bert.trace(encoding.ids, tokens=encoding.tokens)
+    heads = choose(trace, layer, head, top)
+    if json:
+        output.print_json(_as_json(trace, heads))
+        return
+    console = output.console()
+    console.print(f"{bert.name}: {len(encoding.tokens)} tokens", style="bold")
+    if not heads:
+        console.print(
+            "Fewer than two content tokens: no head links anything. Name --layer and --head to see one."
+        )
+    for chosen in heads:
+        console.print(draw(trace, chosen, width=console.width))
+
+
+def choose(trace: Trace, layer: int | None, head: int | None, top: int) -> list[TellingHead]:
+    """Pick the heads to show.
+
+    Args:
+        trace: of the text.
+        layer: only this one, from 0.
+        head: only this one, from 0.
+        top: how many at most.
+
+    Returns:
+        The heads, most telling first; a head that was named is there even if it links nothing.
+
+    Raises:
+        UsageError: the model has no such layer or head.
+    """
+    from cutaway.core.errors import UsageError
+    from cutaway.transformers.heads import TellingHead, most_telling
+
+    layers, heads = trace["weights"].shape[:2]
+    for name, wanted, there in (("layer", layer, layers), ("head", head, heads)):
+        if wanted is not None and not 0 <= wanted < there:
+            raise UsageError(f"there is no {name} {wanted}: this model has {there}, from 0 to {there - 1}")
+    if top < 1:
+        raise UsageError(f"--top is {top}: ask for at least 1 head")
+    ranked = most_telling(trace, topn=layers * heads)
+    chosen = [found for found in ranked if layer in (None, found.layer) and head in (None, found.head)]
+    if not chosen and layer is not None and head is not None:
+        return [TellingHead(layer=layer, head=head, score=0.0, content=0.0, sharpness=0.0)]
+    return chosen[:top]
+
+
+def draw(trace: Trace, chosen: TellingHead, *, width: int) -> RenderableType:
+    """Return one head as a grid, or as its strongest links where the text is too long for one.
+
+    Args:
+        trace: of the text.
+        chosen: the head.
+        width: of the terminal, in characters.
+
+    Returns:
+        Something to print with rich: one row a query, one column a key, and the key that the query
+        looks at most.
+    """
+    from rich.console import Group
+    from rich.text import Text
+
+    weights, tokens = trace["weights"][chosen.layer, chosen.head], trace.labels["key"]
+    title = (
+        f"\nlayer {chosen.layer}, head {chosen.head}: {chosen.content:.0%} from content to content, "
+        f"sharpness {chosen.sharpness:.2f}"
+    )
+    parts = [Text(title, style="bold")]
+    margin = " " * (_LONGEST_LABEL + 4)
+    if len(margin) + 2 * len(tokens) + len("  → 0.00") + _LONGEST_LABEL > width:
+        strongest = weights.max(axis=1).argsort()[::-1][:_MOST_LINKS]
+        parts += [_link(weights, tokens, int(query)) for query in sorted(strongest)]
+        return Group(*parts)
+    ruler = "".join(f"{key:<{2 * _RULER}}" for key in range(0, len(tokens), _RULER))
+    parts.append(Text(margin + ruler, style="dim"))
+    parts += [_row(weights, tokens, query) for query in range(len(tokens))]
+    legend = "  ".join(f"{shade} {bound:g}" for bound, shade in SHADES[1:])
+    parts.append(Text(f"{margin}weight at least: {legend}", style="dim"))
+    return Group(*parts)
+
+
+def shade(weight: float) -> str:
+    """Return the character for a weight from 0 to 1.
+
+    Args:
+        weight: how much of a query's attention.
+
+    Returns:
+        One character, darker for more.
+
+    Example:
+        >>> shade(0.01), shade(0.3), shade(0.9)
+        (' ', '▒', '█')
+    """
+    return [character for bound, character in SHADES if weight >= bound][-1]
+
+
+def _row(weights: Any, tokens: tuple[str, ...], query: int) -> Text:
+    from rich.text import Text
+
+    cells = "".join(shade(float(weight)) * 2 for weight in weights[query])
+    return Text(
+        f"{query:>2} {_label(tokens[query])} {cells}  {_strongest(weights, tokens, query)}", no_wrap=True
+    )
+
+
+def _link(weights: Any, tokens: tuple[str, ...], query: int) -> Text:
+    from rich.text import Text
+
+    return Text(f"{query:>3} {_label(tokens[query])} {_strongest(weights, tokens, query)}")
+
+
+def _strongest(weights: Any, tokens: tuple[str, ...], query: int) -> str:
+    key = int(weights[query].argmax())
+    return f"→ {weights[query, key]:.2f} {_label(tokens[key]).rstrip()}"
+
+
+def _label(token: str) -> str:
+    short = token if len(token) <= _LONGEST_LABEL else f"{token[: _LONGEST_LABEL - 1]}…"
+    return f"{short:<{_LONGEST_LABEL}}"
+
+
+def _as_json(trace: Trace, heads: list[TellingHead]) -> dict[str, Any]:
+    weights = trace["weights"]
+    return {
+        "model": trace.facts["model"],
+        "tokens": list(trace.labels["key"]),
+        "heads": [
+            {**asdict(chosen), "weights": weights[chosen.layer, chosen.head].astype(float).round(6).tolist()}
+            for chosen in heads
+        ],
+    }
