@@ -1,0 +1,82 @@
+"""A name or a path to words and vectors: find the file, see what kind it is, read it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cutaway.catalog.entry import entries
+from cutaway.catalog.resolve import Resolved, resolve
+from cutaway.core.errors import FormatError, MissingFileError, ResourceError, UnknownNameError
+from cutaway.embeddings.formats.npy import read_npy_parquet
+from cutaway.embeddings.formats.refused import reason_to_refuse
+from cutaway.embeddings.formats.text import read_text
+from cutaway.embeddings.vocabulary import Vocabulary
+
+HEAD = 4096
+
+
+def read_vectors(source: str | Path) -> tuple[Vocabulary, NDArray[np.float32]]:
+    """Read word vectors from a path or, where there is none of that name, from the catalog.
+
+    Args:
+        source: a file, a folder that holds one `.npy` and one `.parquet` file, or a catalog name.
+
+    Returns:
+        The words, and their vectors, (V, D) float32, read-only.
+
+    Raises:
+        MissingFileError: it looks like a path, and nothing is there.
+        UnknownNameError: it is no path, and the catalog has no vectors of that name.
+        ResourceError: the file is there but cannot be read.
+    """
+    path = Path(source).expanduser()
+    try:
+        if path.is_dir():
+            return _read_folder(path)
+        if path.exists():
+            return _read_file(path)
+    except PermissionError as error:
+        raise ResourceError(f"cannot read {path}: {error.strerror}") from error
+    name = str(source)
+    known = [entry.name for entry in entries().values() if entry.kind == "vectors"]
+    if name in known:
+        return _read_resolved(resolve(name))
+    if path.suffix or os.sep in name:
+        raise MissingFileError(f"there is no file {path}")
+    raise UnknownNameError(f"no vectors called {name!r}: the catalog has {', '.join(known)}; or give a path")
+
+
+def _read_resolved(found: Resolved) -> tuple[Vocabulary, NDArray[np.float32]]:
+    if found.layout == "npy-parquet":
+        [array] = [path for name, path in found.files.items() if name.endswith(".npy")]
+        [table] = [path for name, path in found.files.items() if name.endswith(".parquet")]
+        # Verified by sha256: these words are known to be distinct.
+        return read_npy_parquet(array, table, distinct="known")
+    [text] = found.files.values()
+    return read_text(text)
+
+
+def _read_folder(folder: Path) -> tuple[Vocabulary, NDArray[np.float32]]:
+    arrays, tables = sorted(folder.glob("*.npy")), sorted(folder.glob("*.parquet"))
+    if len(arrays) != 1 or len(tables) != 1:
+        raise FormatError(
+            f"folder {folder} has {len(arrays)} .npy and {len(tables)} .parquet files: expected one of each, "
+            "the vectors and their words"
+        )
+    return read_npy_parquet(arrays[0], tables[0])
+
+
+def _read_file(path: Path) -> tuple[Vocabulary, NDArray[np.float32]]:
+    with path.open("rb") as file:
+        head = file.read(HEAD)
+    if not head:
+        raise FormatError(f"{path} is empty")
+    if reason := reason_to_refuse(path, head):
+        raise FormatError(f"{path} {reason}")
+    if head.startswith((b"\x93NUMPY", b"PAR1")):
+        raise FormatError(f"{path} is half of a pair: give the folder with the .npy and the .parquet file")
+    return read_text(path)

@@ -1,0 +1,266 @@
+"""Word vectors: a table of words and what can be asked of it."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from cutaway.core.errors import DataError, FormatError, ShapeError, UsageError
+from cutaway.core.trace import Trace
+from cutaway.embeddings.analogy import WordSum, direction, trace_sum
+from cutaway.embeddings.neighbors import ExactSearch
+from cutaway.embeddings.similarity import cosine, lengths, trace_similarity
+from cutaway.embeddings.vocabulary import Vocabulary
+
+QueryWords = Literal["exclude", "include"]
+
+
+class Neighbor(NamedTuple):
+    """A word and the cosine of its vector with the one asked for."""
+
+    word: str
+    similarity: float
+
+
+class WordVectors:
+    """An immutable table of words and their vectors.
+
+    Look-ups and similarities touch only the rows they need; the first search for neighbors reads the
+    whole table once, for the lengths of its rows.
+
+    Args:
+        words: the distinct words, one for each row.
+        vectors: (V, D) float; kept without a copy if it is read-only float32.
+
+    Raises:
+        ShapeError: `vectors` is not a matrix with one row for each word.
+        DataError: a vector holds NaN, or a number beyond float32.
+
+    Example:
+        >>> v = WordVectors(["east", "north", "northeast"], [[1, 0], [0, 1], [1, 1]])
+        >>> round(v.similarity("east", "northeast"), 4)
+        0.7071
+        >>> [near.word for near in v.most_similar(["northeast"], ["north"])]
+        ['east']
+    """
+
+    def __init__(self, words: Iterable[str], vectors: ArrayLike) -> None:
+        self.words = words if isinstance(words, Vocabulary) else Vocabulary(words)
+        """The words in row order, a sequence."""
+        self.vectors = _read_only(vectors)
+        """The whole table, (V, D) float32, read-only."""
+        shape = self.vectors.shape
+        if len(shape) != 2 or shape[0] != len(self.words) or 0 in shape:
+            raise ShapeError(f"{len(self.words)} words, vectors of shape {shape}: expected one row a word")
+
+    @classmethod
+    def load(cls, source: str | Path) -> WordVectors:
+        """Open vectors by catalog name or by path: GloVe text, word2vec text, a folder of npy and parquet.
+
+        Args:
+            source: a catalog name ("glove-6b-50d") or a path; a path that exists is preferred.
+
+        Returns:
+            The table; mapped from the file, not read, where the format allows it.
+        """
+        from cutaway.embeddings.formats.opening import read_vectors
+
+        return cls(*read_vectors(source))
+
+    @property
+    def dim(self) -> int:
+        """How many dimensions a vector has."""
+        return int(self.vectors.shape[1])
+
+    def __len__(self) -> int:
+        return len(self.words)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.words)
+
+    def __contains__(self, word: object) -> bool:
+        return word in self.words
+
+    def __repr__(self) -> str:
+        return f"WordVectors({len(self):,} words × {self.dim} dimensions)"
+
+    def __getitem__(self, word: str) -> NDArray[np.float32]:
+        """Return the vector of `word`, (D,) float32, a read-only view of the table.
+
+        Raises:
+            FormatError: the vector holds NaN or infinity.
+        """
+        vector: NDArray[np.float32] = self.vectors[self.words.row(word)]
+        if not np.isfinite(vector).all():
+            raise FormatError(f"the vector of {word!r} holds NaN or infinity: the file is damaged")
+        return vector
+
+    def similarity(self, a: str, b: str) -> float:
+        """Return the cosine of two words' vectors, from -1 to 1.
+
+        Args:
+            a: a word.
+            b: another.
+
+        Returns:
+            The cosine; 0 if either vector is zero.
+        """
+        return cosine(self[a], self[b])
+
+    def most_similar(
+        self,
+        positive: str | Sequence[str] = (),
+        negative: str | Sequence[str] = (),
+        topn: int = 10,
+        *,
+        query_words: QueryWords = "exclude",
+    ) -> list[Neighbor]:
+        """Return the words nearest to a sum of words, each counted by its direction alone.
+
+        Args:
+            positive: the word or words to add.
+            negative: the word or words to subtract.
+            topn: how many neighbors; all words, if there are fewer.
+            query_words: "exclude" leaves the query words themselves out of the answer.
+
+        Returns:
+            Neighbors, the nearest first, equally near ones in row order.
+        """
+        words = self._sum(positive, negative)
+        query = direction(self.vectors, words)
+        excluded = np.array(words.rows) if query_words == "exclude" else None
+        return self._nearest(query, _count(topn), excluded)
+
+    def analogy(self, a: str, b: str, c: str, topn: int = 10) -> list[Neighbor]:
+        """Return what is to `c` as `a` is to `b`: the words nearest to a - b + c.
+
+        Args:
+            a: "king", in "king - man + woman".
+            b: "man".
+            c: "woman".
+            topn: how many answers.
+
+        Returns:
+            Neighbors, the nearest first, without the three words.
+        """
+        return self.most_similar([a, c], [b], topn)
+
+    def nearest(self, vector: ArrayLike, topn: int = 10) -> list[Neighbor]:
+        """Return the words nearest to a vector of any length.
+
+        Args:
+            vector: (D,) float, finite and not zero.
+            topn: how many neighbors; all words, if there are fewer.
+
+        Returns:
+            Neighbors, the nearest first, equally near ones in row order.
+
+        Raises:
+            ShapeError: the vector has another number of dimensions than the table.
+            DataError: the vector holds NaN or infinity, or is zero.
+        """
+        query = _floats(vector).astype(np.float64)
+        if query.shape != (self.dim,):
+            raise ShapeError(f"a vector of shape {query.shape}: this table has {self.dim} dimensions")
+        largest = np.abs(query).max()
+        if not np.isfinite(largest):
+            raise DataError("the vector holds NaN or infinity: it has no neighbors")
+        if largest == 0:
+            raise DataError("the vector is zero: it has no direction and so no neighbors")
+        query = query / largest  # before squaring, which could overflow
+        return self._nearest(query / np.sqrt((query**2).sum()), _count(topn), None)
+
+    def trace_similarity(self, a: str, b: str) -> Trace:
+        """Return `similarity(a, b)` step by step: products by dimension, dot product, lengths, cosine.
+
+        Args:
+            a: a word.
+            b: another.
+
+        Returns:
+            The trace of `embeddings.similarity.trace_similarity`.
+        """
+        return trace_similarity(self[a], self[b], (a, b))
+
+    def trace_most_similar(
+        self, positive: str | Sequence[str] = (), negative: str | Sequence[str] = (), topn: int = 10
+    ) -> Trace:
+        """Return `most_similar` step by step, with and without the query words in the answer.
+
+        Args:
+            positive: the word or words to add.
+            negative: the word or words to subtract.
+            topn: how many neighbors to show.
+
+        Returns:
+            The trace of `embeddings.analogy.trace_sum`.
+        """
+        self._check_all()
+        return trace_sum(self.vectors, self._sum(positive, negative), self.words, _count(topn))
+
+    @cached_property
+    def _search(self) -> ExactSearch:
+        return ExactSearch(self.vectors, self._check_all())
+
+    def _check_all(self) -> NDArray[np.float64]:
+        """Read the whole table; return the length of each row, all of them finite."""
+        length = lengths(self.vectors)
+        if not np.isfinite(length).all():
+            row = int(np.flatnonzero(~np.isfinite(length))[0])
+            raise FormatError(f"row {row}, {self.words[row]!r}, holds NaN or infinity: the file is damaged")
+        return length
+
+    def _sum(self, positive: str | Sequence[str], negative: str | Sequence[str]) -> WordSum:
+        added = (positive,) if isinstance(positive, str) else tuple(positive)
+        taken = (negative,) if isinstance(negative, str) else tuple(negative)
+        words = added + taken
+        if not words:
+            raise UsageError("no words to search with: give at least one in positive or negative")
+        for word in words:
+            self[word]  # refuses an unknown word, and a damaged vector
+        rows = tuple(self.words.row(word) for word in words)
+        return WordSum(words=words, rows=rows, signs=(1,) * len(added) + (-1,) * len(taken))
+
+    def _nearest(
+        self, query: NDArray[np.float64], count: int, excluded: NDArray[np.int64] | None
+    ) -> list[Neighbor]:
+        rows, cosines = self._search.nearest(query, count, excluded)
+        return [Neighbor(self.words[int(row)], float(cos)) for row, cos in zip(rows, cosines, strict=True)]
+
+
+def _floats(values: ArrayLike) -> NDArray[np.floating]:
+    try:
+        array = np.asarray(values)
+        return array if array.dtype.kind == "f" else array.astype(np.float64)
+    except (TypeError, ValueError) as error:
+        raise ShapeError(f"not an array of numbers: {error}") from error
+
+
+def _read_only(values: ArrayLike) -> NDArray[np.float32]:
+    """Return the array itself if nobody can change it, else a float32 copy, checked."""
+    array = _floats(values)
+    if array.dtype == np.float32 and not array.flags.writeable:
+        return array.view()
+    with np.errstate(over="ignore"):
+        copy = np.array(array, dtype=np.float32)
+    if not np.isfinite(copy).all():
+        row = int(np.argwhere(~np.isfinite(copy))[0, 0])
+        raise DataError(f"row {row} of the vectors holds NaN or a number beyond float32")
+    copy.flags.writeable = False
+    return copy
+
+
+def _count(topn: int) -> int:
+    try:
+        count = operator.index(topn)
+    except TypeError:
+        raise UsageError(f"topn is {topn!r}: expected a whole number") from None
+    if count < 1:
+        raise UsageError(f"topn is {count}: ask for at least 1 neighbor")
+    return count
