@@ -13,6 +13,8 @@ from cutaway.core.errors import ResourceError
 
 CHUNK = 1 << 20
 
+REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST, errno.EISDIR)
+
 
 def sha256_of(path: Path) -> str:
     """Return the hex sha256 of a file, read in pieces of one megabyte."""
@@ -44,11 +46,12 @@ def whole_file(path: Path) -> Iterator[Path]:
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise ResourceError(f"no space left to write {path}: free some and run again") from error
-        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR):
+        if error.errno in REFUSED:
             raise ResourceError(f"cannot write {path}: {error.strerror}") from error
         raise
     finally:
-        part.unlink(missing_ok=True)
+        if part.parent.is_dir():
+            part.unlink(missing_ok=True)
 
 
 def sync(path: Path) -> None:

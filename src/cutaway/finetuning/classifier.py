@@ -198,11 +198,11 @@ class Classifier(nn.Module):
         rec = Recorder("text to label")
         rec.include(inner)
         rec.table("tokens", ("token", "id", "start", "end"), tokens, formula="[CLS] what is kept [SEP]")
-        x = torch.from_numpy(inner["hidden"][-1].copy())
+        x = torch.from_numpy(inner["output"][-1].copy())
         weight, bias = self.head.weight, self.head.bias
         rec.keep("head_weight", weight, axes=("label", "dim"), formula="W, learned")
         rec.keep("head_bias", bias, axes=("label",), formula="b, learned")
-        pooled = rec.keep("pooled", x.mean(0), axes=("dim",), formula="h = Σ xₜ / T", inputs=("hidden",))
+        pooled = rec.keep("pooled", x.mean(0), axes=("dim",), formula="h = Σ xₜ / T, x the last layer's output", inputs=("output",))
         logits = rec.keep(
             "logits",
             weight @ pooled + bias,
