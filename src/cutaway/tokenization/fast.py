@@ -47,11 +47,19 @@ class FastWordPiece:
 
     def __init__(self, vocabulary: Vocabulary, characters: Characters) -> None:
         special = sorted(vocabulary.special, key=len, reverse=True)
-        self._characters = _character_table(characters, {token[0] for token in special})
-        self._widest_fold = int(np.diff(self._characters[1]).max(initial=1))
-        self._pieces = _piece_tables(vocabulary)
         letters, starts = _flat(special)
-        self._special = (letters, starts, np.array([vocabulary.special[t] for t in special], np.int32))
+        special_ids = np.array([vocabulary.special[token] for token in special], np.int32)
+        entries, long_starts, long_chars = _character_tables(characters, {token[0] for token in special})
+        words, edges = _piece_tables(vocabulary)
+        self._tables = (
+            entries,
+            long_starts,
+            long_chars,
+            words,
+            edges,
+            (letters.astype(np.uint32), starts, special_ids),
+        )
+        self._widest_fold = int(np.diff(long_starts).max(initial=1))
         self._unknown = vocabulary.unk_id
 
     def encode(
@@ -98,14 +106,7 @@ class FastWordPiece:
         row_starts = np.empty(len(texts) + 1, np.int64)
         needs_open = np.zeros(len(texts), np.uint8)
         settings = np.array([self._unknown, limits.first_id, limits.last_id, limits.most], np.int64)
-        used = kernels.encode_rows(
-            (chars, starts),
-            self._characters,
-            self._pieces,
-            self._special,
-            settings,
-            (ids, row_starts, needs_open),
-        )
+        used = kernels.encode_rows(chars, starts, self._tables, settings, (ids, row_starts, needs_open))
         ids = ids[:used].copy()
         if needs_open.any():
             rows = np.split(ids, row_starts[1:-1])
@@ -145,13 +146,13 @@ def _joined(blocks: list[tuple[Ints, Longs]]) -> Batch:
     return Batch(ids=ids, row_starts=_starts(np.concatenate([lengths for _, lengths in blocks])))
 
 
-def _flat(strings: Sequence[str]) -> tuple[NDArray[np.uint32], Longs]:
+def _flat(strings: Sequence[str]) -> tuple[Ints, Longs]:
     """Return strings as code points end to end, and where each starts."""
-    chars = np.frombuffer("".join(strings).encode("utf-32-le"), np.uint32).copy()
+    chars = np.frombuffer("".join(strings).encode("utf-32-le"), np.int32).copy()
     return chars, np.array([0, *accumulate(map(len, strings))], np.int64)
 
 
-def _character_table(characters: Characters, opening: set[str]) -> tuple[Ints, Ints, Ints]:
+def _character_tables(characters: Characters, opening: set[str]) -> tuple[Ints, Ints, Ints]:
     """Pack every character's kind and fold into one number, as kernels.py reads it."""
     fold = np.arange(CODE_POINTS, dtype=np.int32)
     for first, last, step, distance in characters.lower:
@@ -186,23 +187,23 @@ def _character_table(characters: Characters, opening: set[str]) -> tuple[Ints, I
     for char in opening:
         entries[ord(char)] |= kernels.OPENS_SPECIAL
     chars, starts = _flat(long)
-    return entries, starts.astype(np.int32), chars.astype(np.int32)
+    return entries, starts.astype(np.int32), chars
 
 
-def _piece_tables(vocabulary: Vocabulary) -> tuple[Longs, Ints, Ints, Longs]:
-    """Build the trie and the word table, at most half full."""
+def _piece_tables(vocabulary: Vocabulary) -> tuple[Longs, Longs]:
+    """Build the word table and the trie, at most half full."""
     inner = [len(piece) > len(PREFIX) and piece.startswith(PREFIX) for piece in vocabulary.pieces]
     bare = [
         p.removeprefix(PREFIX) if is_inner else p
         for p, is_inner in zip(vocabulary.pieces, inner, strict=True)
     ]
     chars, starts = _flat(bare)
-    slots = 1 << (2 * len(chars) + 1).bit_length()
-    word_slots = 1 << (2 * len(bare) + 1).bit_length()
-    keys = np.full(slots, -1, np.int64)
-    children = np.zeros(slots, np.int32)
-    node_ids = np.full(len(chars) + 2, -1, np.int32)
-    words = np.zeros(word_slots * kernels.SLOT, np.int64)
-    pieces = (keys, children, node_ids, words)
-    kernels.build(chars, starts, np.array(inner, np.uint8), pieces)
-    return pieces
+    words = np.zeros(_slots(len(bare)) * kernels.WORD_SLOT, np.int64)
+    edges = np.zeros(_slots(len(chars)) * kernels.EDGE_SLOT, np.int64)
+    kernels.build(chars, starts, np.array(inner, np.uint8), words, edges)
+    return words, edges
+
+
+def _slots(entries: int) -> int:
+    """Return the power of two that is at least twice as large."""
+    return 1 << (2 * entries).bit_length()

@@ -3,12 +3,14 @@
 The open path (normalize.py, words.py, wordpiece.py) is the definition; this is the same computation in
 one pass. Three ideas make it fast:
 
-- one table lookup a character tells what becomes of it (`CharacterTable` in fast.py packs it);
+- one table lookup a character tells what becomes of it (`character_tables` in fast.py packs it);
 - a word that is itself a piece, four in five of them, is found by one look into a hash table: up to
   eighteen ASCII characters pack into two 63-bit numbers, so the comparison is exact;
-- other words walk a trie, one step a character, remembering the last node that ends a piece.
+- other words walk a trie, one step a character, remembering the last node that ends a piece. A step is
+  one look as well: the edge holds the node it leads to and the piece that ends there.
 
-Loops hold numbers in int64; nothing is validated here.
+Loops hold numbers in int64; nothing is validated here. Arrays that a hot function reads are parameters of
+their own: taking one out of a tuple counts a reference, which costs more than the look.
 """
 
 from __future__ import annotations
@@ -27,210 +29,218 @@ KIND, FLAGS, FOLD = 3, 31, 5
 LONGEST_WORD = 100
 BUFFER = 128  # a power of two over LONGEST_WORD
 PACKED = 9  # ASCII characters in one number
-SLOT = 3  # numbers in a slot of the word table: two of the word, then its id
+WORD_SLOT = 3  # numbers in a slot of the word table: two of the word, then its id
+EDGE_SLOT = 2  # numbers in a slot of the trie: node and character; child and piece
+CODE_BITS = 21
+ID_BITS = 32
 
 _MIX_A = np.uint64(0x9E3779B97F4A7C15)
 _MIX_B = np.uint64(0xC2B2AE3D27D4EB4F)
 _HASH_SHIFT = np.uint64(32)
-_CODE_BITS = 21
+_ONE = np.uint64(1)
 
 _CHARS = "Array(uint32, 1, 'C', readonly=True)"  # a view of Python's own bytes
-_TEXT = f"Tuple(({_CHARS}, int64[::1]))"
-_CHARACTERS = "Tuple((int32[::1], int32[::1], int32[::1]))"
-_PIECES = "Tuple((int64[::1], int32[::1], int32[::1], int64[::1]))"
 _SPECIAL = "Tuple((uint32[::1], int64[::1], int32[::1]))"
-_OUT = "Tuple((int32[::1], int64[::1], uint8[::1]))"
+_TABLES = f"Tuple((int32[::1], int32[::1], int32[::1], int64[::1], int64[::1], {_SPECIAL}))"
 
 
 @kernel("int64(int64[::1], int64, int64)")
-def word_slot(words: Any, low: int, high: int) -> int:
+def word_slot(words: Any, low: Any, high: Any) -> Any:
     """Return where the packed word stands in the word table, or the empty slot where it would."""
-    mask = np.uint64(len(words) // SLOT - 1)
+    mask = np.uint64(len(words) // WORD_SLOT - 1)
     mixed = np.uint64(low) * _MIX_A + np.uint64(high) * _MIX_B
-    at = (mixed ^ (mixed >> _HASH_SHIFT)) & mask
+    at = (mixed >> _HASH_SHIFT) & mask
     while True:
-        slot = np.int64(at) * SLOT
+        slot = np.int64(at) * WORD_SLOT
         if (words[slot] == low and words[slot + 1] == high) or words[slot] == 0:
             return slot
-        at = (at + np.uint64(1)) & mask
+        at = (at + _ONE) & mask
 
 
-@kernel("int64(int64[::1], int64, int64)")
-def edge_slot(keys: Any, node: int, char: int) -> int:
-    """Return where the edge from `node` by `char` stands, or the empty slot where it would."""
-    mask = np.uint64(len(keys) - 1)
-    key = (node << _CODE_BITS) | char
-    mixed = np.uint64(key) * _MIX_A
-    at = (mixed >> _HASH_SHIFT) & mask
-    while keys[np.int64(at)] != key and keys[np.int64(at)] != -1:
-        at = (at + np.uint64(1)) & mask
-    return np.int64(at)
+@kernel("int64(int64[::1], int64)")
+def edge_slot(edges: Any, key: Any) -> Any:
+    """Return where the edge with this key stands in the trie, or the empty slot where it would."""
+    mask = np.uint64(len(edges) // EDGE_SLOT - 1)
+    at = ((np.uint64(key) * _MIX_A) >> _HASH_SHIFT) & mask
+    while True:
+        slot = np.int64(at) * EDGE_SLOT
+        if edges[slot] == key or edges[slot] == 0:
+            return slot
+        at = (at + _ONE) & mask
 
 
-@kernel(f"int64(uint32[::1], int64[::1], uint8[::1], {_PIECES})")
-def build(chars: Any, starts: Any, inner: Any, pieces: Any) -> int:
-    """Fill the trie and the word table with the vocabulary; return the number of trie nodes.
+@kernel("UniTuple(int64, 2)(int32[::1], int64, int64)")
+def packed(chars: Any, start: Any, end: Any) -> Any:
+    """Return chars[start:end] as two numbers, seven bits a character; (0, 0) if they do not fit."""
+    if end - start > 2 * PACKED:
+        return np.int64(0), np.int64(0)
+    low, high, widest = np.int64(0), np.int64(0), np.int64(0)
+    for k in range(start, min(end, start + PACKED)):
+        char = np.int64(chars[k])
+        low = (low << 7) | char
+        widest |= char
+    for k in range(start + PACKED, end):
+        char = np.int64(chars[k])
+        high = (high << 7) | char
+        widest |= char
+    if widest > 127:
+        return np.int64(0), np.int64(0)
+    return low, high
+
+
+@kernel("void(int32[::1], int64[::1], uint8[::1], int64[::1], int64[::1])")
+def build(chars: Any, starts: Any, inner: Any, words: Any, edges: Any) -> None:
+    """Fill the word table and the trie, both all zero, with the vocabulary.
 
     Args:
         chars: the pieces' characters, without the prefix of inner pieces, one after the other.
         starts: where each piece starts, and the end.
-        inner: 1 for a piece that continues a word. Such pieces hang from node 1, others from node 0.
-        pieces: keys (all -1), children, node_ids (all -1) and words (all 0), to be filled.
+        inner: 1 for a piece that continues a word. Such pieces hang from node 2, others from node 1.
+        words: the word table.
+        edges: the trie.
     """
-    keys, children, node_ids, words = pieces
-    nodes = 2
+    nodes = np.int64(3)
     for piece in range(len(starts) - 1):
-        node = np.int64(inner[piece])
-        low, high, widest = 0, 0, 0
+        node = np.int64(1 + inner[piece])
+        slot = np.int64(0)
         for at in range(starts[piece], starts[piece + 1]):
-            char = np.int64(chars[at])
-            slot = edge_slot(keys, node, char)
-            if keys[slot] == -1:
-                keys[slot] = (node << _CODE_BITS) | char
-                children[slot] = nodes
+            key = (node << CODE_BITS) | np.int64(chars[at])
+            slot = edge_slot(edges, key)
+            if edges[slot] == 0:
+                edges[slot], edges[slot + 1] = key, nodes << ID_BITS
                 nodes += 1
-            node = np.int64(children[slot])
-            widest |= char
-            if at - starts[piece] < PACKED:
-                low = (low << 7) | char
-            else:
-                high = (high << 7) | char
-        node_ids[node] = piece
-        if inner[piece] == 0 and widest < 128 and starts[piece + 1] - starts[piece] <= 2 * PACKED:
+            node = edges[slot + 1] >> ID_BITS
+        edges[slot + 1] |= piece + 1
+        low, high = packed(chars, starts[piece], starts[piece + 1])
+        if inner[piece] == 0 and low != 0:
             slot = word_slot(words, low, high)
             words[slot], words[slot + 1], words[slot + 2] = low, high, piece
-    return nodes
 
 
-@kernel(f"int64(int32[::1], int64, {_PIECES}, int64, int32[::1], int64)")
-def longest_match(word: Any, length: int, pieces: Any, unknown: int, out: Any, at: int) -> int:
-    """Write the pieces of word[:length] from out[at] on, greedily longest first; return the next place."""
-    keys, children, node_ids, _ = pieces
-    first = at
-    start = 0
+@kernel("int64(int32[::1], int64, int64[::1], int32[::1], int64)")
+def longest_match(word: Any, length: Any, edges: Any, out: Any, at: Any) -> Any:
+    """Write the pieces of word[:length] from out[at] on, greedily longest first.
+
+    Returns the next place, or -1 for a word with a part that no piece matches.
+    """
+    start = np.int64(0)
     while start < length:
-        node = np.int64(start > 0)
-        found, found_end = -1, start
+        node = np.int64(1 + (start > 0))
+        found, found_end = np.int64(0), start
         for end in range(start, length):
-            slot = edge_slot(keys, node, np.int64(word[end]))
-            if keys[slot] == -1:
+            slot = edge_slot(edges, (node << CODE_BITS) | np.int64(word[end]))
+            if edges[slot] == 0:
                 break
-            node = np.int64(children[slot])
-            if node_ids[node] >= 0:
-                found, found_end = np.int64(node_ids[node]), end + 1
-        if found < 0:
-            out[first] = unknown
-            return first + 1
-        out[at] = found
+            target = edges[slot + 1]
+            node = target >> ID_BITS
+            if target & 0xFFFFFFFF:
+                found, found_end = target & 0xFFFFFFFF, end + 1
+        if found == 0:
+            return np.int64(-1)
+        out[at] = found - 1
         at += 1
         start = found_end
     return at
 
 
-@kernel(f"int64(int32[::1], int64, int64, {_PIECES}, int64, Tuple((int32[::1], int64)))")
-def write_word(word: Any, length: int, widest: int, pieces: Any, unknown: int, to: Any) -> int:
-    """Write one word's ids; return the next place. `widest` has every bit of its characters."""
-    out, at = to
-    if length <= 2 * PACKED and widest < 128:
-        low, high = 0, 0
-        for k in range(min(length, PACKED)):
-            low = (low << 7) | np.int64(word[k])
-        for k in range(PACKED, length):
-            high = (high << 7) | np.int64(word[k])
-        words = pieces[3]
-        slot = word_slot(words, low, high)
-        if words[slot] != 0:
-            out[at] = words[slot + 2]
-            return at + 1
-    if length > LONGEST_WORD:
-        out[at] = unknown
-        return at + 1
-    return longest_match(word, length, pieces, unknown, out, at)
-
-
 @kernel(f"int64({_CHARS}, int64, int64, {_SPECIAL})")
-def special_at(chars: Any, at: int, end: int, special: Any) -> int:
-    """Return the number of the special token at chars[at:end], longest first, or -1."""
+def special_at(chars: Any, at: Any, end: Any, special: Any) -> Any:
+    """Return the number of the special token at chars[at:end], the longest one, or -1."""
     letters, starts, _ = special
     for which in range(len(starts) - 1):
         length = starts[which + 1] - starts[which]
-        if length <= end - at:
-            same = True
-            for k in range(length):
-                if chars[at + k] != letters[starts[which] + k]:
-                    same = False
-                    break
-            if same:
-                return which
-    return -1
+        same = length <= end - at
+        k = np.int64(0)
+        while same and k < length:
+            same = chars[at + k] == letters[starts[which] + k]
+            k += 1
+        if same:
+            return np.int64(which)
+    return np.int64(-1)
 
 
-@kernel(f"int64({_TEXT}, {_CHARACTERS}, {_PIECES}, {_SPECIAL}, int64[::1], {_OUT})")
-def encode_rows(text: Any, characters: Any, pieces: Any, special: Any, settings: Any, out: Any) -> int:
+@kernel(f"UniTuple(int64, 2)({_CHARS}, UniTuple(int64, 4), {_TABLES}, int32[::1], int64, int32[::1])")
+def encode_row(chars: Any, row: Any, tables: Any, ids: Any, at: Any, word: Any) -> Any:
+    """Write the ids of one row from ids[at] on; return the next place and the number of sorted marks.
+
+    `row` is start, end, unknown id, and the place where to stop. `word` is a buffer.
+    """
+    entries, long_starts, long_chars, words, edges, special = tables
+    i, end, unknown, stop = row
+    length, marks = np.int64(0), np.int64(0)
+    while i <= end and at < stop:
+        entry = np.int64(entries[chars[i]]) if i < end else np.int64(SPACE)
+        i += 1
+        if entry & FLAGS == WORD:
+            word[length & (BUFFER - 1)] = entry >> FOLD
+            length += 1
+            continue
+        which = np.int64(-1)
+        if entry & OPENS_SPECIAL:
+            which = special_at(chars, i - 1, end, special)
+        kind = ALONE if which >= 0 else entry & KIND
+        if kind == NOTHING:
+            continue
+        if kind == WORD:
+            marks += (entry & SORTED) >> 4
+            fold = entry >> FOLD
+            if entry & LONG:
+                for k in range(long_starts[fold], long_starts[fold + 1]):
+                    word[length & (BUFFER - 1)] = long_chars[k]
+                    length += 1
+            else:
+                word[length & (BUFFER - 1)] = fold
+                length += 1
+            continue
+        if kind == ALONE and length > 0:
+            i -= 1  # end the word first, then come back
+        elif which >= 0:
+            ids[at] = special[2][which]
+            at += 1
+            i += special[1][which + 1] - special[1][which] - 1
+        elif kind == ALONE:
+            word[0] = entry >> FOLD
+            length = np.int64(1)
+        if length > 0:
+            found, after = unknown, np.int64(-1)
+            low, high = packed(word, 0, length)
+            slot = word_slot(words, low, high) if low != 0 else np.int64(-1)
+            if slot >= 0 and words[slot] != 0:
+                found = words[slot + 2]
+            elif length <= LONGEST_WORD:
+                after = longest_match(word, length, edges, ids, at)
+            if after < 0:
+                ids[at] = found
+                after = at + 1
+            at = after
+            length = np.int64(0)
+    return at, marks
+
+
+@kernel(f"int64({_CHARS}, int64[::1], {_TABLES}, int64[::1], Tuple((int32[::1], int64[::1], uint8[::1])))")
+def encode_rows(chars: Any, starts: Any, tables: Any, settings: Any, out: Any) -> Any:
     """Write the ids of every row; return how many.
 
     Args:
-        text: UTF-32 of all rows, and where each row starts, and the end.
-        characters: entry of each code point; starts and characters of folds to several characters.
-        pieces: trie keys, children and node ids; word table.
-        special: the special tokens' characters, starts and ids, longest first.
-        settings: ids of unknown, start and end (-1: none is added), most tokens of a row without these.
+        chars: UTF-32 of all rows, one after the other.
+        starts: where each row starts, and the end.
+        tables: entry of each code point; starts and characters of the folds to several characters; word
+            table; trie; the special tokens' characters, starts and ids, longest first.
+        settings: ids of unknown, first and last (-1: none is added), most tokens between these two.
         out: ids; row starts; 1 for rows that hold two sorted marks, which the open path must redo.
     """
-    chars, starts = text
-    entries, long_starts, long_chars = characters
     ids, row_starts, needs_open = out
-    unknown, first_id, last_id, limit = settings[0], settings[1], settings[2], settings[3]
+    unknown, first_id, last_id, most = settings[0], settings[1], settings[2], settings[3]
     word = np.empty(BUFFER, np.int32)
-    at = 0
+    at = np.int64(0)
     for row in range(len(starts) - 1):
         row_starts[row] = at
         if first_id >= 0:
             ids[at] = first_id
             at += 1
-        start, end = at, starts[row + 1]
-        length, widest, marks = 0, 0, 0
-        i = starts[row]
-        while i < end:
-            entry = np.int64(entries[chars[i]])
-            i += 1
-            if entry & FLAGS == WORD:
-                word[length & (BUFFER - 1)] = entry >> FOLD
-                widest |= entry >> FOLD
-                length += 1
-                continue
-            which = special_at(chars, i - 1, end, special) if entry & OPENS_SPECIAL else -1
-            kind = ALONE if which >= 0 else entry & KIND
-            if kind == NOTHING:
-                continue
-            if kind == WORD:
-                marks += 1 if entry & SORTED else 0
-                fold = entry >> FOLD
-                if entry & LONG:
-                    for k in range(long_starts[fold], long_starts[fold + 1]):
-                        word[length & (BUFFER - 1)] = long_chars[k]
-                        length += 1
-                    widest = 128
-                else:
-                    word[length & (BUFFER - 1)] = fold
-                    widest |= fold
-                    length += 1
-                continue
-            if length > 0:
-                at = write_word(word, length, widest, pieces, unknown, (ids, at))
-                length, widest = 0, 0
-            if which >= 0:
-                ids[at] = special[2][which]
-                at += 1
-                i += special[1][which + 1] - special[1][which] - 1
-            elif kind == ALONE:
-                word[0] = entry >> FOLD
-                at = write_word(word, 1, entry >> FOLD, pieces, unknown, (ids, at))
-            if at - start >= limit:
-                break
-        if length > 0 and at - start < limit:
-            at = write_word(word, length, widest, pieces, unknown, (ids, at))
-        at = min(at, start + limit)
+        stop = at + most
+        after, marks = encode_row(chars, (starts[row], starts[row + 1], unknown, stop), tables, ids, at, word)
+        at = min(after, stop)
         needs_open[row] = marks > 1
         if last_id >= 0:
             ids[at] = last_id
