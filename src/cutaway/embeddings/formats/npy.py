@@ -55,7 +55,9 @@ def map_array(path: Path) -> NDArray[np.float32]:
     """
     try:
         mapped = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (ValueError, EOFError, OverflowError, SyntaxError, MemoryError) as error:
+    except OSError:
+        raise
+    except Exception as error:  # a damaged header is parsed as Python, which fails in many ways
         raise FormatError(f"{path} is no readable array file: {_one_line(error)}") from error
     vectors: NDArray[np.float32] = mapped.view(np.ndarray)
     if vectors.ndim != 2 or vectors.dtype.kind != "f":

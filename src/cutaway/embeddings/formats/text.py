@@ -135,7 +135,9 @@ def _pieces(file: BinaryIO, layout: Layout) -> Iterator[tuple[int, int, bytes]]:
 
 
 def _read_piece(piece: bytes, layout: Layout, line: int, offset: int) -> tuple[Any, NDArray[np.float32]]:
-    fast = _read_fast(piece, layout)
+    start = piece.removeprefix(BYTE_ORDER_MARK) if line == 1 else piece
+    # pyarrow drops a byte-order mark wherever a buffer starts with it; past line 1 it is part of a word.
+    fast = None if start.startswith(BYTE_ORDER_MARK) else _read_fast(start, layout)
     if fast is not None and np.isfinite(fast[1]).all():
         return fast
     return _read_lines(piece, layout, line, offset)
@@ -146,19 +148,11 @@ def _read_fast(piece: bytes, layout: Layout) -> tuple[Any, NDArray[np.float32]] 
     from pyarrow import csv
 
     numbers = [str(at) for at in range(layout.dim)]
-    odd: list[Any] = []
-
-    def refuse(row: Any) -> str:
-        odd.append(row)
-        return "skip"
-
     try:
         table = csv.read_csv(
-            pa.BufferReader(piece.removeprefix(BYTE_ORDER_MARK)),
+            pa.BufferReader(piece),
             read_options=csv.ReadOptions(column_names=["word", *numbers, *["end"] * layout.trailing_space]),
-            parse_options=csv.ParseOptions(
-                delimiter=" ", quote_char=False, ignore_empty_lines=False, invalid_row_handler=refuse
-            ),
+            parse_options=csv.ParseOptions(delimiter=" ", quote_char=False, ignore_empty_lines=False),
             convert_options=csv.ConvertOptions(
                 column_types={"word": pa.string(), **dict.fromkeys(numbers, pa.float32())},
                 include_columns=["word", *numbers],
@@ -168,7 +162,7 @@ def _read_fast(piece: bytes, layout: Layout) -> tuple[Any, NDArray[np.float32]] 
         )
     except pa.ArrowInvalid:
         return None
-    if odd:
+    if table.column("word").index("").as_py() >= 0:
         return None
     block = np.stack([table.column(number).to_numpy() for number in numbers])
     return table.column("word").combine_chunks(), block.T

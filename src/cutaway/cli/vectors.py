@@ -1,0 +1,113 @@
+"""`cutaway vectors similar|neighbors|analogy`: what word vectors say of words."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import typer
+
+from cutaway.cli import output
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from cutaway.core.trace import Trace
+    from cutaway.embeddings.vectors import Neighbor
+
+app = typer.Typer(no_args_is_help=True, help="Room 2: word vectors, their similarities and sums.")
+
+VECTORS = typer.Option("glove-6b-50d", "--vectors", help="A catalog name, or a file or folder of vectors.")
+COUNT = typer.Option(10, "-n", "--count", help="How many words.")
+TRACE = typer.Option(False, "--trace", help="Show the computation step by step.")
+JSON = typer.Option(False, "--json", help="Print JSON.")
+
+
+@app.command()
+def similar(
+    a: str = typer.Argument(help="A word."),
+    b: str = typer.Argument(help="Another."),
+    vectors: str = VECTORS,
+    trace: bool = TRACE,
+    json: bool = JSON,
+) -> None:
+    """Print the cosine similarity of two words, from -1 to 1."""
+    from cutaway.embeddings.vectors import WordVectors
+
+    table = WordVectors.load(vectors)
+    if trace:
+        _print_trace(table.trace_similarity(a, b), json)
+        return
+    value = table.similarity(a, b)
+    if json:
+        output.print_json({"a": a, "b": b, "similarity": value, "vectors": vectors})
+        return
+    output.console().print(f"{a}  {b}  {value:.4f}", soft_wrap=True)
+
+
+@app.command()
+def neighbors(
+    word: str = typer.Argument(help="A word."),
+    count: int = COUNT,
+    vectors: str = VECTORS,
+    trace: bool = TRACE,
+    json: bool = JSON,
+) -> None:
+    """Print the words that lie nearest to a word."""
+    from cutaway.embeddings.vectors import WordVectors
+
+    table = WordVectors.load(vectors)
+    if trace:
+        _print_trace(table.trace_most_similar(word, topn=count), json)
+        return
+    found = table.most_similar(word, topn=count)
+    if json:
+        output.print_json({"word": word, "neighbors": _plain(found), "vectors": vectors})
+        return
+    _print_neighbors(found)
+
+
+@app.command()
+def analogy(
+    a: str = typer.Argument(help='The word to start from: "king".'),
+    b: str = typer.Argument(help='The word to take away: "man".'),
+    c: str = typer.Argument(help='The word to add: "woman".'),
+    count: int = COUNT,
+    vectors: str = VECTORS,
+    trace: bool = TRACE,
+    json: bool = JSON,
+) -> None:
+    """Print the words nearest to A - B + C: what is to C as A is to B.
+
+    `cutaway vectors analogy king man woman` asks: man is to king as woman is to which word?
+    """
+    from cutaway.embeddings.vectors import WordVectors
+
+    table = WordVectors.load(vectors)
+    if trace:
+        _print_trace(table.trace_most_similar([a, c], [b], topn=count), json)
+        return
+    found = table.analogy(a, b, c, topn=count)
+    if json:
+        answer = {"a": a, "b": b, "c": c, "sum": f"{a} - {b} + {c}"}
+        output.print_json({**answer, "neighbors": _plain(found), "vectors": vectors})
+        return
+    first = found[0].word if found else "nothing"
+    output.console().print(f"{b} is to {a} as {c} is to {first}", style="bold", soft_wrap=True)
+    _print_neighbors(found)
+
+
+def _plain(found: Sequence[Neighbor]) -> list[dict[str, object]]:
+    return [{"word": near.word, "similarity": near.similarity} for near in found]
+
+
+def _print_neighbors(found: Sequence[Neighbor]) -> None:
+    console = output.console()
+    for near in found:
+        console.print(f"{near.similarity:.4f}  {near.word}".replace("-", "−", near.similarity < 0))
+
+
+def _print_trace(trace: Trace, json: bool) -> None:
+    if json:
+        output.print_json(trace.to_json())
+    else:
+        output.console().print(trace)
