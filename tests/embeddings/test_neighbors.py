@@ -170,6 +170,24 @@ def test_queries_that_make_no_sense_are_refused() -> None:
         vectors.nearest([0.0, 0.0])
 
 
+def test_rows_at_the_edge_of_float32_are_ranked() -> None:
+    big = 2.0**127
+    vectors = named([[big] * 5, [big, big, big, big, 0], [-big] * 5, [big, 0, 0, 0, 0]])
+    found = vectors.most_similar("w0")
+    assert rows_of(found) == [1, 3, 2]
+    np.testing.assert_allclose([near.similarity for near in found], [0.8**0.5, 0.2**0.5, -1], atol=1e-12)
+
+
+def test_no_cosine_is_beyond_one() -> None:
+    table = np.random.default_rng(0).normal(size=(200, 3))
+    vectors = named(np.concatenate([table, table, -table]))
+    for row in range(200):
+        near = vectors.most_similar(f"w{row}", topn=600)
+        assert max(n.similarity for n in near) <= 1
+        assert min(n.similarity for n in near) >= -1
+        assert vectors.similarity(f"w{row}", f"w{row}") <= 1
+
+
 def test_a_huge_query_does_not_overflow() -> None:
     vectors = named([[1.0, 1.0], [1.0, -1.0]])
     assert vectors.nearest([1e300, 1e300], 1) == [("w0", pytest.approx(1.0))]

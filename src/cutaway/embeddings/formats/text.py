@@ -157,7 +157,6 @@ def _read_fast(piece: bytes, layout: Layout) -> tuple[Any, NDArray[np.float32]] 
                 column_types={"word": pa.string(), **dict.fromkeys(numbers, pa.float32())},
                 include_columns=["word", *numbers],
                 null_values=[],
-                strings_can_be_null=False,
             ),
         )
     except pa.ArrowInvalid:
