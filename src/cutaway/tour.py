@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from cutaway.core.errors import DataError
 from cutaway.core.text import scrub
 from cutaway.core.trace import Trace
@@ -22,7 +24,7 @@ from cutaway.tokenization.word_spans import WordSpan, word_spans
 if TYPE_CHECKING:
     from cutaway.embeddings.vectors import WordVectors
     from cutaway.finetuning.classifier import Classifier
-    from cutaway.recurrent.reader import Reader
+    from cutaway.recurrent.classifier import SequenceClassifier
     from cutaway.tokenization.tokenizer import Tokenizer
 
 TOKENIZER = "bert-base-uncased"
@@ -46,8 +48,8 @@ class Tour:
     Attributes:
         text: what was read, lone surrogates replaced.
         words: the spine: words and punctuation with their characters.
-        tokenization, embeddings, recurrent, classifier: the traces; embeddings and recurrent are None
-            where GloVe knows none of the words.
+        tokenization, embeddings, recurrent, classifier: the traces; embeddings is None where GloVe
+            knows none of the words.
         heads: the most telling attention heads, best first: (layer, head, score).
         seconds: how long each room took.
         notes: what the reader must know: words left out, words unknown.
@@ -57,7 +59,7 @@ class Tour:
     words: Sequence[WordSpan]
     tokenization: Trace
     embeddings: Trace | None
-    recurrent: Trace | None
+    recurrent: Trace
     classifier: Trace
     heads: Sequence[tuple[int, int, float]]
     seconds: dict[str, float] = field(default_factory=dict)
@@ -104,7 +106,7 @@ def tour(text: str) -> Tour:
     known = _known(words, rooms.vectors)
     notes += _unknown_note(words, known)
     embeddings = clock("embeddings", lambda: _trace_embeddings(words, known, rooms.vectors))
-    recurrent = clock("recurrent", lambda: _trace_recurrent(words, known, rooms))
+    recurrent = clock("recurrent", lambda: _trace_recurrent(words, rooms))
     classifier = clock("finetuning", lambda: rooms.classifier.trace(read))
     heads = _telling_heads(classifier)
     return Tour(
@@ -126,7 +128,7 @@ class _Rooms:
 
     tokenizer: Tokenizer
     vectors: WordVectors
-    reader: Reader
+    reader: SequenceClassifier
     classifier: Classifier
 
 
@@ -191,8 +193,11 @@ def _trace_embeddings(words: Sequence[WordSpan], known: dict[int, str], vectors:
     return trace_words(vectors, distinct, topn=NEIGHBORS) if distinct else None
 
 
-def _trace_recurrent(words: Sequence[WordSpan], known: dict[int, str], rooms: _Rooms) -> Trace | None:
-    return rooms.reader.trace([known[at] for at in sorted(known)]) if known else None
+def _trace_recurrent(words: Sequence[WordSpan], rooms: _Rooms) -> Trace:
+    from cutaway.recurrent.reading import ids_of
+
+    spelled = [word.text for word in words]
+    return rooms.reader.trace(ids_of(spelled, rooms.vectors.words.find), spelled)
 
 
 def _telling_heads(trace: Trace) -> list[tuple[int, int, float]]:
@@ -258,17 +263,15 @@ def _embeddings_panel(tour: Tour) -> Json:
 
 def _recurrent_panel(tour: Tour) -> Json:
     trace = tour.recurrent
+    positive = trace.labels["class"].index("positive")
     names = {"input": "input_gate", "forget": "forget_gate", "output": "output_gate"}
-    known = {word.text.lower() for word in tour.words} & set(
-        tour.embeddings.labels["word"] if tour.embeddings else ()
-    )
     return {
         "model": RECURRENT,
-        "words": [at for at, word in enumerate(tour.words) if word.text.lower() in known],
-        "gates": {name: trace[array].mean(axis=1).tolist() if trace else [] for name, array in names.items()},
-        "cell_norm": ((trace["cell"] ** 2).sum(axis=1) ** 0.5).tolist() if trace else [],
-        "probability": trace["positive"].tolist() if trace else [],
-        "steps": _steps(trace, *names.values(), "cell", "hidden", "positive"),
+        "words": list(range(len(tour.words))),
+        "gates": {name: trace[array].mean(axis=1).tolist() for name, array in names.items()},
+        "cell_norm": np.sqrt((trace["cell"] ** 2).sum(axis=1)).tolist(),
+        "probability": trace["running"][:, positive].tolist(),
+        "steps": _steps(trace, *names.values(), "cell", "hidden", "running"),
     }
 
 

@@ -22,6 +22,9 @@ class Verb:
     help: str
 
 
+# Typer ends so on SIGINT, without a word.
+INTERRUPTED = 130
+
 VERBS = {
     "tour": Verb(module="tour", symbol="tour", help="One sentence through all five rooms."),
     "tokens": Verb(module="tokens", symbol="app", help="Room 1: text to ids and back."),
@@ -56,15 +59,14 @@ def main(arguments: Sequence[str]) -> int:
     try:
         _app(words)(words, prog_name="cutaway", standalone_mode=True)
     except SystemExit as stop:
+        if stop.code == INTERRUPTED:
+            _complain("interrupted")
         return stop.code if isinstance(stop.code, int) else int(stop.code is not None)
     except CutawayError as error:
         if debug:
             raise
         _complain(str(error))
         return error.exit_code
-    except KeyboardInterrupt:
-        _complain("interrupted")
-        return 130
     except BrokenPipeError:
         sys.stdout = None  # nothing is left to flush to
         return 0

@@ -96,7 +96,7 @@ def _recurrent(tour: Json) -> Panel:
 def _transformers(tour: Json) -> Panel:
     room = tour["transformers"]
     tokens = [_short(str(token["token"])) for token in room["tokens"]][:SHOWN_HEAD_TOKENS]
-    grid = _grid("", *[f"layer {head['layer'] + 1} head {head['head'] + 1}" for head in room["heads"]])
+    grid = _grid("", *[f"layer {head['layer']} head {head['head']}" for head in room["heads"]])
     for at, token in enumerate(tokens):
         cells = [_text(_looks(head["weights"][at], room["tokens"])) for head in room["heads"]]
         grid.add_row(_text(token), *cells)
