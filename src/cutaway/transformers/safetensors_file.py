@@ -17,6 +17,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from sys import intern
 from typing import Any, BinaryIO, NamedTuple
 
 import torch
@@ -129,12 +130,14 @@ def _read_header(
 
 def _parse(raw: bytes, where: str, limits: HeaderLimits) -> Mapping[str, TensorRecord]:
     # Counting bytes is cheap; building 500,000 Python objects to find them too many is not.
-    if raw.count(b"{") > limits.tensors + 2 or raw.count(b",") > (_DIMENSIONS + 4) * limits.tensors:
-        raise FormatError(f"{where}: the header lists more than {limits.tensors} tensors, the limit")
+    for byte, allowed in ((b"{", limits.tensors + 2), (b"[", 3 * limits.tensors), (b",", 8 * limits.tensors)):
+        if raw.count(byte) > allowed:
+            raise FormatError(f"{where}: the header lists more than {limits.tensors} tensors, the limit")
     try:
         text = raw.decode("utf-8")
     except UnicodeDecodeError as error:
         raise FormatError(f"{where}: header byte {_PREFIX + error.start} is not valid UTF-8") from error
+    del raw
     if not text.startswith("{"):
         raise FormatError(f"{where}: the header starts with {text[:1]!r}, not with an object")
     try:
@@ -166,7 +169,8 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any] | TensorRecord:
     shape, offsets = fields["shape"], fields["data_offsets"]
     if not (_are_sizes(shape) and _are_sizes(offsets) and len(offsets) == 2):
         raise FormatError(f"a record has shape {_short(shape)} and data_offsets {_short(offsets)}")
-    return TensorRecord(fields["dtype"], tuple(shape), *offsets)
+    dtype = fields["dtype"]
+    return TensorRecord(intern(dtype) if isinstance(dtype, str) else dtype, tuple(shape), *offsets)
 
 
 def _are_sizes(values: Any) -> bool:
