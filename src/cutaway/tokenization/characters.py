@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import json
 from bisect import bisect_right
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -22,11 +21,27 @@ from typing import Any, Literal
 
 Kind = Literal["removed", "space", "ideograph", "punctuation", "mark", "word"]
 
+_KINDS: tuple[Kind, ...] = ("removed", "space", "ideograph", "punctuation", "mark")
+
 DATA = Path(__file__).with_name("bert_characters.json")
 
 HANGUL_FIRST, HANGUL_LAST = 0xAC00, 0xD7A3
 _LEAD, _VOWEL, _TAIL = 0x1100, 0x1161, 0x11A7
 _VOWELS, _TAILS = 21, 28
+_REMEMBERED = 1 << 16
+
+
+class Ranges:
+    """Rows [first, last, ...] in order, searched by a code point."""
+
+    def __init__(self, rows: list[list[int]]) -> None:
+        self.rows = rows
+        self._firsts = [row[0] for row in rows]
+
+    def find(self, code: int) -> list[int] | None:
+        """Return the row whose range holds `code`, if one does."""
+        at = bisect_right(self._firsts, code) - 1
+        return self.rows[at] if at >= 0 and code <= self.rows[at][1] else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +66,9 @@ class Characters(dict[str, Character]):
 
     def __init__(self, data: dict[str, Any]) -> None:
         super().__init__()
-        self.kinds: dict[Kind, list[list[int]]] = {
-            kind: data[kind] for kind in ("removed", "space", "ideograph", "punctuation", "mark")
-        }
-        self.lower: list[list[int]] = data["lower"]
-        self.combining: list[list[int]] = data["combining"]
+        self.kinds: dict[Kind, Ranges] = {kind: Ranges(data[kind]) for kind in _KINDS}
+        self.lower = Ranges(data["lower"])
+        self.combining = Ranges(data["combining"])
         self.decomposed: dict[str, str] = dict(
             zip(data["composed"].split("\n"), data["decomposed"].split("\n"), strict=True)
         )
@@ -72,8 +85,10 @@ class Characters(dict[str, Character]):
             kind = "mark"
         elif kind == "word" and len(becomes) == 1:  # "≠" becomes "=", which stands alone
             kind = self._kind(becomes)
-        self[char] = Character(kind, becomes, parts)
-        return self[char]
+        if len(self) >= _REMEMBERED:
+            self.clear()
+        known = self[char] = Character(kind, becomes, parts)
+        return known
 
     def decompose(self, char: str) -> str:
         """Return the full canonical decomposition: "é" → "e" + acute, "각" → three jamo.
@@ -89,19 +104,19 @@ class Characters(dict[str, Character]):
 
     def _kind(self, char: str) -> Kind:
         for kind, ranges in self.kinds.items():
-            if _range_of(ranges, ord(char)):
+            if ranges.find(ord(char)):
                 return kind
         return "word"
 
     def _class(self, part: str) -> int:
-        found = _range_of(self.combining, ord(part))
+        found = self.combining.find(ord(part))
         return found[2] if found else 0
 
     def _fold(self, part: str) -> str:
         """Strip a mark, lower anything else."""
-        if _range_of(self.kinds["mark"], ord(part)):
+        if self.kinds["mark"].find(ord(part)):
             return ""
-        run = _range_of(self.lower, ord(part))
+        run = self.lower.find(ord(part))
         if run and (ord(part) - run[0]) % run[2] == 0:
             return chr(ord(part) + run[3])
         return part
@@ -116,13 +131,3 @@ def bert_characters() -> Characters:
         ['e', '각', '=', '']
     """
     return Characters(json.loads(DATA.read_text(encoding="ascii")))
-
-
-def _range_of(ranges: Sequence[list[int]], code: int) -> list[int] | None:
-    """Return the range [first, last, ...] that holds `code`, if one does."""
-    at = bisect_right(ranges, code, key=_first) - 1
-    return ranges[at] if at >= 0 and code <= ranges[at][1] else None
-
-
-def _first(found: list[int]) -> int:
-    return found[0]

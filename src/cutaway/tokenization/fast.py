@@ -9,23 +9,18 @@ import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import accumulate, pairwise
+from itertools import pairwise
 
 import numpy as np
-from numpy.typing import NDArray
 
 from cutaway.core.errors import DataError
 from cutaway.tokenization import kernels
 from cutaway.tokenization.batch import Batch
-from cutaway.tokenization.characters import HANGUL_FIRST, HANGUL_LAST, Characters
-from cutaway.tokenization.vocabulary import PREFIX, Vocabulary
+from cutaway.tokenization.tables import Ints, Longs, character_tables, piece_tables, special_tables
+from cutaway.tokenization.vocabulary import Vocabulary
 
-CODE_POINTS = 0x110000
 BLOCK = 1 << 17  # characters; text, ids and hot tables then share the second-level cache
 MOST_TOKENS = 1 << 62
-
-Ints = NDArray[np.int32]
-Longs = NDArray[np.int64]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,24 +37,12 @@ class FastWordPiece:
 
     Args:
         vocabulary: the pieces.
-        characters: what becomes of each character.
     """
 
-    def __init__(self, vocabulary: Vocabulary, characters: Characters) -> None:
-        special = sorted(vocabulary.special, key=len, reverse=True)
-        letters, starts = _flat(special)
-        special_ids = np.array([vocabulary.special[token] for token in special], np.int32)
-        entries, long_starts, long_chars = _character_tables(characters, {token[0] for token in special})
-        words, edges = _piece_tables(vocabulary)
-        self._tables = (
-            entries,
-            long_starts,
-            long_chars,
-            words,
-            edges,
-            (letters.astype(np.uint32), starts, special_ids),
-        )
-        self._widest_fold = int(np.diff(long_starts).max(initial=1))
+    def __init__(self, vocabulary: Vocabulary) -> None:
+        folds = character_tables(frozenset(token[0] for token in vocabulary.special))
+        self._tables = (*folds, *piece_tables(vocabulary), special_tables(vocabulary))
+        self._widest_fold = int(np.diff(folds[1]).max(initial=1))
         self._unknown = vocabulary.unk_id
 
     def encode(
@@ -97,10 +80,10 @@ class FastWordPiece:
         encode_open: Callable[[str], list[int]],
     ) -> tuple[Ints, Longs]:
         """Return a block's ids and the number of ids of each row."""
-        joined = "".join(texts)
+        joined = " ".join(texts) + " "
         # A lone surrogate passes and is dropped by the table, as the U+FFFD of core.text.scrub would be.
         chars = np.frombuffer(joined.encode("utf-32-le", "surrogatepass"), np.uint32)
-        starts = _starts(lengths)
+        starts = _starts(lengths + 1)
         widest = 1 if joined.isascii() else self._widest_fold
         ids = np.empty(len(chars) * widest + 2 * len(texts), np.int32)
         row_starts = np.empty(len(texts) + 1, np.int64)
@@ -144,66 +127,3 @@ def _starts(lengths: Longs) -> Longs:
 def _joined(blocks: list[tuple[Ints, Longs]]) -> Batch:
     ids = blocks[0][0] if len(blocks) == 1 else np.concatenate([ids for ids, _ in blocks])
     return Batch(ids=ids, row_starts=_starts(np.concatenate([lengths for _, lengths in blocks])))
-
-
-def _flat(strings: Sequence[str]) -> tuple[Ints, Longs]:
-    """Return strings as code points end to end, and where each starts."""
-    chars = np.frombuffer("".join(strings).encode("utf-32-le"), np.int32).copy()
-    return chars, np.array([0, *accumulate(map(len, strings))], np.int64)
-
-
-def _character_tables(characters: Characters, opening: set[str]) -> tuple[Ints, Ints, Ints]:
-    """Pack every character's kind and fold into one number, as kernels.py reads it."""
-    fold = np.arange(CODE_POINTS, dtype=np.int32)
-    for first, last, step, distance in characters.lower:
-        fold[first : last + 1 : step] += distance
-    entries = (fold << kernels.FOLD) | kernels.WORD
-    kinds = {
-        "removed": kernels.NOTHING,
-        "space": kernels.SPACE,
-        "ideograph": kernels.ALONE,
-        "punctuation": kernels.ALONE,
-        "mark": kernels.NOTHING,
-        "word": kernels.WORD,
-    }
-    for kind, ranges in characters.kinds.items():
-        for first, last in ranges:
-            entries[first : last + 1] |= kinds[kind]
-    entries[0xD800:0xE000] = kernels.NOTHING
-    for first, last, _ in characters.combining:
-        entries[first : last + 1] |= kernels.SORTED
-    long: list[str] = []
-    for char in [*characters.decomposed, *map(chr, range(HANGUL_FIRST, HANGUL_LAST + 1))]:
-        known = characters[char]
-        packed = kinds[known.kind]
-        if any(combining_class and fold for combining_class, fold in known.parts):
-            packed |= kernels.SORTED
-        if len(known.becomes) > 1:
-            packed |= kernels.LONG | len(long) << kernels.FOLD
-            long.append(known.becomes)
-        elif known.becomes:
-            packed |= ord(known.becomes) << kernels.FOLD
-        entries[ord(char)] = packed
-    for char in opening:
-        entries[ord(char)] |= kernels.OPENS_SPECIAL
-    chars, starts = _flat(long)
-    return entries, starts.astype(np.int32), chars
-
-
-def _piece_tables(vocabulary: Vocabulary) -> tuple[Longs, Longs]:
-    """Build the word table and the trie, at most half full."""
-    inner = [len(piece) > len(PREFIX) and piece.startswith(PREFIX) for piece in vocabulary.pieces]
-    bare = [
-        p.removeprefix(PREFIX) if is_inner else p
-        for p, is_inner in zip(vocabulary.pieces, inner, strict=True)
-    ]
-    chars, starts = _flat(bare)
-    words = np.zeros(_slots(len(bare)) * kernels.WORD_SLOT, np.int64)
-    edges = np.zeros(_slots(len(chars)) * kernels.EDGE_SLOT, np.int64)
-    kernels.build(chars, starts, np.array(inner, np.uint8), words, edges)
-    return words, edges
-
-
-def _slots(entries: int) -> int:
-    """Return the power of two that is at least twice as large."""
-    return 1 << (2 * entries).bit_length()

@@ -3,9 +3,9 @@
 The open path (normalize.py, words.py, wordpiece.py) is the definition; this is the same computation in
 one pass. Three ideas make it fast:
 
-- one table lookup a character tells what becomes of it (`character_tables` in fast.py packs it);
+- one table lookup a character tells what becomes of it (tables.py packs it);
 - a word that is itself a piece, four in five of them, is found by one look into a hash table: up to
-  eighteen ASCII characters pack into two 63-bit numbers, so the comparison is exact;
+  sixteen Latin-1 characters pack into two 64-bit numbers, so the comparison is exact;
 - other words walk a trie, one step a character, remembering the last node that ends a piece. A step is
   one look as well: the edge holds the node it leads to and the piece that ends there.
 
@@ -22,13 +22,14 @@ import numpy as np
 from cutaway.core.jit import kernel
 
 # A character's entry: two bits of kind, three flags, and its fold above them.
-WORD, SPACE, ALONE, NOTHING = 0, 1, 2, 3
+WORD, NOTHING, SPACE, ALONE = 0, 1, 2, 3  # from SPACE on a word ends
 LONG, OPENS_SPECIAL, SORTED = 4, 8, 16
 KIND, FLAGS, FOLD = 3, 31, 5
 
 LONGEST_WORD = 100
 BUFFER = 128  # a power of two over LONGEST_WORD
-PACKED = 9  # ASCII characters in one number
+PACKED = 16  # Latin-1 characters in two numbers
+WIDE = np.uint64(256)  # the first character that does not pack
 WORD_SLOT = 3  # numbers in a slot of the word table: two of the word, then its id
 EDGE_SLOT = 2  # numbers in a slot of the trie: node and character; child and piece
 CODE_BITS = 21
@@ -37,18 +38,18 @@ ID_BITS = 32
 _MIX_A = np.uint64(0x9E3779B97F4A7C15)
 _MIX_B = np.uint64(0xC2B2AE3D27D4EB4F)
 _HASH_SHIFT = np.uint64(32)
-_ONE = np.uint64(1)
+_NONE, _ONE, _BYTE, _SEVEN_BYTES = np.uint64(0), np.uint64(1), np.uint64(8), np.uint64(56)
 
 _CHARS = "Array(uint32, 1, 'C', readonly=True)"  # a view of Python's own bytes
 _SPECIAL = "Tuple((uint32[::1], int64[::1], int32[::1]))"
-_TABLES = f"Tuple((int32[::1], int32[::1], int32[::1], int64[::1], int64[::1], {_SPECIAL}))"
+_TABLES = f"Tuple((int32[::1], int32[::1], int32[::1], uint64[::1], int64[::1], {_SPECIAL}))"
 
 
-@kernel("int64(int64[::1], int64, int64)")
+@kernel("int64(uint64[::1], uint64, uint64)")
 def word_slot(words: Any, low: Any, high: Any) -> Any:
     """Return where the packed word stands in the word table, or the empty slot where it would."""
     mask = np.uint64(len(words) // WORD_SLOT - 1)
-    mixed = np.uint64(low) * _MIX_A + np.uint64(high) * _MIX_B
+    mixed = low * _MIX_A + high * _MIX_B
     at = (mixed >> _HASH_SHIFT) & mask
     while True:
         slot = np.int64(at) * WORD_SLOT
@@ -69,26 +70,7 @@ def edge_slot(edges: Any, key: Any) -> Any:
         at = (at + _ONE) & mask
 
 
-@kernel("UniTuple(int64, 2)(int32[::1], int64, int64)")
-def packed(chars: Any, start: Any, end: Any) -> Any:
-    """Return chars[start:end] as two numbers, seven bits a character; (0, 0) if they do not fit."""
-    if end - start > 2 * PACKED:
-        return np.int64(0), np.int64(0)
-    low, high, widest = np.int64(0), np.int64(0), np.int64(0)
-    for k in range(start, min(end, start + PACKED)):
-        char = np.int64(chars[k])
-        low = (low << 7) | char
-        widest |= char
-    for k in range(start + PACKED, end):
-        char = np.int64(chars[k])
-        high = (high << 7) | char
-        widest |= char
-    if widest > 127:
-        return np.int64(0), np.int64(0)
-    return low, high
-
-
-@kernel("void(int32[::1], int64[::1], uint8[::1], int64[::1], int64[::1])")
+@kernel("void(int32[::1], int64[::1], uint8[::1], uint64[::1], int64[::1])")
 def build(chars: Any, starts: Any, inner: Any, words: Any, edges: Any) -> None:
     """Fill the word table and the trie, both all zero, with the vocabulary.
 
@@ -99,10 +81,10 @@ def build(chars: Any, starts: Any, inner: Any, words: Any, edges: Any) -> None:
         words: the word table.
         edges: the trie.
     """
-    nodes = np.int64(3)
+    nodes: Any = np.int64(3)
     for piece in range(len(starts) - 1):
-        node = np.int64(1 + inner[piece])
-        slot = np.int64(0)
+        node, slot = np.int64(1 + inner[piece]), np.int64(0)
+        low, high, widest = _NONE, _NONE, _NONE
         for at in range(starts[piece], starts[piece + 1]):
             key = (node << CODE_BITS) | np.int64(chars[at])
             slot = edge_slot(edges, key)
@@ -110,11 +92,12 @@ def build(chars: Any, starts: Any, inner: Any, words: Any, edges: Any) -> None:
                 edges[slot], edges[slot + 1] = key, nodes << ID_BITS
                 nodes += 1
             node = edges[slot + 1] >> ID_BITS
+            char = np.uint64(chars[at])
+            low, high, widest = (low << _BYTE) | char, (high << _BYTE) | (low >> _SEVEN_BYTES), widest | char
         edges[slot + 1] |= piece + 1
-        low, high = packed(chars, starts[piece], starts[piece + 1])
-        if inner[piece] == 0 and low != 0:
+        if inner[piece] == 0 and widest < WIDE and starts[piece + 1] - starts[piece] <= PACKED:
             slot = word_slot(words, low, high)
-            words[slot], words[slot + 1], words[slot + 2] = low, high, piece
+            words[slot], words[slot + 1], words[slot + 2] = low, high, np.uint64(piece)
 
 
 @kernel("int64(int32[::1], int64, int64[::1], int32[::1], int64)")
@@ -134,7 +117,7 @@ def longest_match(word: Any, length: Any, edges: Any, out: Any, at: Any) -> Any:
             target = edges[slot + 1]
             node = target >> ID_BITS
             if target & 0xFFFFFFFF:
-                found, found_end = target & 0xFFFFFFFF, end + 1
+                found, found_end = target & 0xFFFFFFFF, np.int64(end + 1)
         if found == 0:
             return np.int64(-1)
         out[at] = found - 1
@@ -159,54 +142,51 @@ def special_at(chars: Any, at: Any, end: Any, special: Any) -> Any:
     return np.int64(-1)
 
 
+@kernel("int64(int64, int32[::1], int32[::1], int32[::1], int64)")
+def add_folds(entry: Any, long_starts: Any, long_chars: Any, word: Any, length: Any) -> Any:
+    """Add what a character folds to, one character or several, to the word; return its new length."""
+    fold = entry >> FOLD
+    if not entry & LONG:
+        word[length & (BUFFER - 1)] = fold
+        return length + 1
+    for k in range(long_starts[fold], long_starts[fold + 1]):
+        word[length & (BUFFER - 1)] = long_chars[k]
+        length += 1
+    return length
+
+
 @kernel(f"UniTuple(int64, 2)({_CHARS}, UniTuple(int64, 4), {_TABLES}, int32[::1], int64, int32[::1])")
 def encode_row(chars: Any, row: Any, tables: Any, ids: Any, at: Any, word: Any) -> Any:
     """Write the ids of one row from ids[at] on; return the next place and the number of sorted marks.
 
-    `row` is start, end, unknown id, and the place where to stop. `word` is a buffer.
+    `row` is start, end (where a space stands), unknown id, and the place where to stop. `word` is a buffer.
     """
     entries, long_starts, long_chars, words, edges, special = tables
     i, end, unknown, stop = row
     length, marks = np.int64(0), np.int64(0)
+    low, high, widest = _NONE, _NONE, _NONE
     while i <= end and at < stop:
-        entry = np.int64(entries[chars[i]]) if i < end else np.int64(SPACE)
-        i += 1
-        if entry & FLAGS == WORD:
-            word[length & (BUFFER - 1)] = entry >> FOLD
+        entry = np.int64(entries[chars[i]])
+        while entry & FLAGS == WORD:  # ends at the space behind the row, at the latest
+            fold = np.uint64(entry >> FOLD)
+            word[length & (BUFFER - 1)] = fold
             length += 1
-            continue
+            low, high, widest = (low << _BYTE) | fold, (high << _BYTE) | (low >> _SEVEN_BYTES), widest | fold
+            i += 1
+            entry = np.int64(entries[chars[i]])
         which = np.int64(-1)
         if entry & OPENS_SPECIAL:
-            which = special_at(chars, i - 1, end, special)
+            which = special_at(chars, i, end, special)
         kind = ALONE if which >= 0 else entry & KIND
-        if kind == NOTHING:
-            continue
-        if kind == WORD:
-            marks += (entry & SORTED) >> 4
-            fold = entry >> FOLD
-            if entry & LONG:
-                for k in range(long_starts[fold], long_starts[fold + 1]):
-                    word[length & (BUFFER - 1)] = long_chars[k]
-                    length += 1
-            else:
-                word[length & (BUFFER - 1)] = fold
-                length += 1
-            continue
-        if kind == ALONE and length > 0:
-            i -= 1  # end the word first, then come back
-        elif which >= 0:
-            ids[at] = special[2][which]
-            at += 1
-            i += special[1][which + 1] - special[1][which] - 1
-        elif kind == ALONE:
-            word[0] = entry >> FOLD
-            length = np.int64(1)
-        if length > 0:
+        if kind == WORD:  # not a plain one
+            marks += (entry & SORTED) // SORTED
+            length = add_folds(entry, long_starts, long_chars, word, length)
+            widest |= WIDE
+        if length > 0 and kind >= SPACE:
             found, after = unknown, np.int64(-1)
-            low, high = packed(word, 0, length)
-            slot = word_slot(words, low, high) if low != 0 else np.int64(-1)
+            slot = word_slot(words, low, high) if widest < WIDE and length <= PACKED else np.int64(-1)
             if slot >= 0 and words[slot] != 0:
-                found = words[slot + 2]
+                found = np.int64(words[slot + 2])
             elif length <= LONGEST_WORD:
                 after = longest_match(word, length, edges, ids, at)
             if after < 0:
@@ -214,6 +194,17 @@ def encode_row(chars: Any, row: Any, tables: Any, ids: Any, at: Any, word: Any) 
                 after = at + 1
             at = after
             length = np.int64(0)
+            low, high, widest = _NONE, _NONE, _NONE
+        if which >= 0:
+            ids[at] = special[2][which]
+            at += 1
+            i += special[1][which + 1] - special[1][which] - 1
+        elif kind == ALONE:
+            slot = edge_slot(edges, (1 << CODE_BITS) | (entry >> FOLD))
+            target = edges[slot + 1] & 0xFFFFFFFF
+            ids[at] = target - 1 if target else unknown
+            at += 1
+        i += 1
     return at, marks
 
 
@@ -222,7 +213,7 @@ def encode_rows(chars: Any, starts: Any, tables: Any, settings: Any, out: Any) -
     """Write the ids of every row; return how many.
 
     Args:
-        chars: UTF-32 of all rows, one after the other.
+        chars: UTF-32 of all rows, one after the other, a space behind each.
         starts: where each row starts, and the end.
         tables: entry of each code point; starts and characters of the folds to several characters; word
             table; trie; the special tokens' characters, starts and ids, longest first.
@@ -239,7 +230,9 @@ def encode_rows(chars: Any, starts: Any, tables: Any, settings: Any, out: Any) -
             ids[at] = first_id
             at += 1
         stop = at + most
-        after, marks = encode_row(chars, (starts[row], starts[row + 1], unknown, stop), tables, ids, at, word)
+        after, marks = encode_row(
+            chars, (starts[row], starts[row + 1] - 1, unknown, stop), tables, ids, at, word
+        )
         at = min(after, stop)
         needs_open[row] = marks > 1
         if last_id >= 0:

@@ -157,7 +157,8 @@ class Tokenizer:
             One flat array of ids with the start of each row.
 
         Raises:
-            UsageError: max_tokens leaves no room for [CLS] and [SEP]; threads is under 1; texts is one string.
+            UsageError: max_tokens leaves no room for [CLS] and [SEP], threads is under 1, or texts is one
+                string.
             DataError: a row is not a string.
         """
         from cutaway.tokenization.fast import MOST_TOKENS, Limits, processors
@@ -211,10 +212,9 @@ class Tokenizer:
 
     @cached_property
     def _fast(self) -> FastWordPiece:
-        from cutaway.tokenization.characters import bert_characters
         from cutaway.tokenization.fast import FastWordPiece
 
-        return FastWordPiece(self.vocabulary, bert_characters())
+        return FastWordPiece(self.vocabulary)
 
     def _tokens(self, text: str, most: int | None) -> Iterator[Token]:
         """Yield the tokens of a text, at most `most`."""

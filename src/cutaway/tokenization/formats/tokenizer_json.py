@@ -44,7 +44,7 @@ def read_tokenizer_json(path: Path) -> Vocabulary:
     document = _parse(path)
     for place, allowed in _EXPECTED.items():
         value = _at(document, place, path)
-        if value not in allowed or isinstance(value, bool) != isinstance(allowed[-1], bool):
+        if not any(type(value) is type(known) and value == known for known in allowed):
             raise FormatError(
                 f"{path}: {'.'.join(place)} is {_short(value)}, and only {_short(allowed[-1])} is supported: "
                 "take a tokenizer of BERT's uncased WordPiece family"
@@ -94,8 +94,8 @@ def _pieces(ids: Any, path: Path) -> list[str]:
             bad.append(f"{piece!r}: {_short(token_id)}")
     if bad:
         raise FormatError(
-            f"{path}: model.vocab gives {len(bad)} ids that are out of range or taken: {'; '.join(bad[:_SHOWN])}: "
-            f"ids must be 0 to {len(ids) - 1}, each once"
+            f"{path}: model.vocab gives {len(bad)} ids that are out of range or taken: "
+            f"{'; '.join(bad[:_SHOWN])}: ids must be 0 to {len(ids) - 1}, each once"
         )
     return [piece for piece in pieces if piece is not None]
 
@@ -106,7 +106,8 @@ def _check_added(added: Any, vocabulary: Vocabulary, path: Path) -> None:
         raise FormatError(f"{path}: added_tokens is {_short(added)}, not a list of objects")
     for token in added:
         content = token.get("content")
-        if content not in vocabulary.special or token.get("id") != vocabulary.special[content]:
+        known = vocabulary.special.get(content) if isinstance(content, str) else None
+        if known is None or token.get("id") != known:
             raise FormatError(f"{path}: added token {_short(content)} is not one of BERT's special tokens")
         if any(token.get(flag, False) for flag in _PLAIN_FLAGS):
             raise FormatError(

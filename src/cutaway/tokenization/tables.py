@@ -1,0 +1,108 @@
+"""What the kernels read: characters, pieces and special tokens as flat arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+from itertools import accumulate
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cutaway.tokenization import kernels
+from cutaway.tokenization.characters import HANGUL_FIRST, HANGUL_LAST, Characters, Kind, bert_characters
+from cutaway.tokenization.vocabulary import PREFIX, Vocabulary
+
+CODE_POINTS = 0x110000
+_SURROGATES = slice(0xD800, 0xE000)
+
+Ints = NDArray[np.int32]
+Longs = NDArray[np.int64]
+SpecialTables = tuple[NDArray[np.uint32], Longs, Ints]
+
+_KINDS: dict[Kind, int] = {
+    "removed": kernels.NOTHING,
+    "space": kernels.SPACE,
+    "ideograph": kernels.ALONE,
+    "punctuation": kernels.ALONE,
+    "mark": kernels.NOTHING,
+    "word": kernels.WORD,
+}
+
+
+@cache
+def character_tables(opening: frozenset[str]) -> tuple[Ints, Ints, Ints]:
+    """Pack every character's kind and fold into one number; tokenizers share the result.
+
+    Args:
+        opening: the characters that a special token may start with.
+
+    Returns:
+        The entry of each code point, (0x110000,); where each fold to several characters starts; these
+        folds' characters, end to end.
+    """
+    characters = bert_characters()
+    entries = _single_entries(characters)
+    long: list[str] = []
+    for char in [*characters.decomposed, *map(chr, range(HANGUL_FIRST, HANGUL_LAST + 1))]:
+        known = characters[char]
+        entry = _KINDS[known.kind]
+        if any(combining_class and fold for combining_class, fold in known.parts):
+            entry |= kernels.SORTED
+        if len(known.becomes) > 1:
+            entry |= kernels.LONG | len(long) << kernels.FOLD
+            long.append(known.becomes)
+        elif known.becomes:
+            entry |= ord(known.becomes) << kernels.FOLD
+        entries[ord(char)] = entry
+    for char in opening:
+        entries[ord(char)] |= kernels.OPENS_SPECIAL
+    chars, starts = _flat(long)
+    return entries, starts.astype(np.int32), chars
+
+
+def piece_tables(vocabulary: Vocabulary) -> tuple[NDArray[np.uint64], Longs]:
+    """Build the word table and the trie, each at most half full."""
+    inner = [len(piece) > len(PREFIX) and piece.startswith(PREFIX) for piece in vocabulary.pieces]
+    bare = [
+        piece.removeprefix(PREFIX) if is_inner else piece
+        for piece, is_inner in zip(vocabulary.pieces, inner, strict=True)
+    ]
+    chars, starts = _flat(bare)
+    words = np.zeros(_slots(len(bare)) * kernels.WORD_SLOT, np.uint64)
+    edges = np.zeros(_slots(len(chars)) * kernels.EDGE_SLOT, np.int64)
+    kernels.build(chars, starts, np.array(inner, np.uint8), words, edges)
+    return words, edges
+
+
+def special_tables(vocabulary: Vocabulary) -> SpecialTables:
+    """Return the special tokens' characters, where each starts, and their ids; longest first."""
+    tokens = sorted(vocabulary.special, key=len, reverse=True)
+    chars, starts = _flat(tokens)
+    return chars.astype(np.uint32), starts, np.array([vocabulary.special[t] for t in tokens], np.int32)
+
+
+def _single_entries(characters: Characters) -> Ints:
+    """Return entries for characters that do not decompose: lower-case of each, and its kind."""
+    fold = np.arange(CODE_POINTS, dtype=np.int32)
+    for first, last, step, distance in characters.lower.rows:
+        fold[first : last + 1 : step] += distance
+    entries: Ints = fold << kernels.FOLD
+    for kind, ranges in characters.kinds.items():
+        for first, last in ranges.rows:
+            entries[first : last + 1] |= _KINDS[kind]
+    for first, last, _ in characters.combining.rows:
+        entries[first : last + 1] |= kernels.SORTED
+    entries[_SURROGATES] = kernels.NOTHING
+    return entries
+
+
+def _flat(strings: Sequence[str]) -> tuple[Ints, Longs]:
+    """Return strings as code points end to end, and where each starts, and the end."""
+    chars = np.frombuffer("".join(strings).encode("utf-32-le"), np.int32).copy()
+    return chars, np.array([0, *accumulate(map(len, strings))], np.int64)
+
+
+def _slots(entries: int) -> int:
+    """Return a power of two over twice as large."""
+    return 1 << (2 * entries).bit_length()
