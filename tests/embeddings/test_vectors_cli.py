@@ -95,6 +95,33 @@ def test_a_damaged_file_at_the_command_line(capsys, small, tmp_path) -> None:
     assert err == f"cutaway: {path}, line 5: 3 numbers after the word, expected 2\n"
 
 
+def test_convert(capsys, small, tmp_path) -> None:
+    target = tmp_path / "small.safetensors"
+    code, out, err = run(capsys, "convert", small, str(target), "--json")
+    assert (code, err) == (0, "")
+    assert json.loads(out) == {"file": str(target), "words": 4, "dim": 2, "bytes": target.stat().st_size}
+    assert run(capsys, "similar", "east", "west", "--vectors", str(target))[1] == "east  west  −1.0000\n"
+    code, out, _ = run(capsys, "convert", str(target), str(tmp_path / "back.vec"))
+    assert (code, out) == (0, f"{tmp_path / 'back.vec'}: 4 words × 2 dimensions, 0.0 MB\n")
+    assert (tmp_path / "back.vec").read_text() == "4 2\n" + VECTORS
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["small.npz"], "cannot tell a format from 'small.npz'"),
+        (["small.safetensors", "--storage", "int4"], "storage is 'int4': expected one of float32"),
+        (["small.vec", "--storage", "int8"], "only .safetensors stores int8"),
+    ],
+)
+def test_convert_refuses(capsys, small, tmp_path, monkeypatch, words, message) -> None:
+    monkeypatch.chdir(tmp_path)
+    code, out, err = run(capsys, "convert", small, *words)
+    assert (code, out) == (2, "")
+    assert message in err
+    assert [path.name for path in tmp_path.iterdir()] == ["small.txt"]
+
+
 def test_asking_one_question_loads_neither_numba_nor_torch() -> None:
     program = (
         "import sys; from cutaway.cli.main import main; "

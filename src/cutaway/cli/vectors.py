@@ -1,7 +1,8 @@
-"""`cutaway vectors similar|neighbors|analogy`: what word vectors say of words."""
+"""`cutaway vectors similar|neighbors|analogy|convert`: what word vectors say of words."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
@@ -41,7 +42,7 @@ def similar(
     if json:
         output.print_json({"a": a, "b": b, "similarity": value, "vectors": vectors})
         return
-    output.console().print(f"{a}  {b}  {value:.4f}", soft_wrap=True)
+    output.console().print(f"{a}  {b}  {_four_digits(value)}", soft_wrap=True)
 
 
 @app.command()
@@ -96,6 +97,35 @@ def analogy(
     _print_neighbors(found)
 
 
+@app.command()
+def convert(
+    source: str = typer.Argument(help="A catalog name, or a file or folder of vectors."),
+    target: str = typer.Argument(help="The file to write: .safetensors, .vec, .txt or .bin."),
+    storage: str = typer.Option("float32", help="In .safetensors: float32, float16 or int8."),
+    json: bool = JSON,
+) -> None:
+    """Write vectors in another format: .safetensors opens fastest, the others are for other tools."""
+    from cutaway.core.errors import UsageError
+    from cutaway.embeddings.formats.safetensors_file import STORAGES
+    from cutaway.embeddings.formats.saving import layout_of
+    from cutaway.embeddings.vectors import WordVectors
+
+    chosen = next((known for known in STORAGES if known == storage), None)
+    if chosen is None:
+        raise UsageError(f"storage is {storage!r}: expected one of {', '.join(STORAGES)}")
+    path = Path(target).expanduser()
+    layout = layout_of(path)  # before minutes of reading
+    table = WordVectors.load(source)
+    table.save(path, layout=layout, storage=chosen)
+    size = path.stat().st_size
+    if json:
+        output.print_json({"file": str(path), "words": len(table), "dim": table.dim, "bytes": size})
+        return
+    output.console().print(
+        f"{path}: {len(table):,} words × {table.dim} dimensions, {size / 1e6:.1f} MB", soft_wrap=True
+    )
+
+
 def _plain(found: Sequence[Neighbor]) -> list[dict[str, object]]:
     return [{"word": near.word, "similarity": near.similarity} for near in found]
 
@@ -103,7 +133,11 @@ def _plain(found: Sequence[Neighbor]) -> list[dict[str, object]]:
 def _print_neighbors(found: Sequence[Neighbor]) -> None:
     console = output.console()
     for near in found:
-        console.print(f"{near.similarity:.4f}  {near.word}".replace("-", "−", near.similarity < 0))
+        console.print(f"{_four_digits(near.similarity)}  {near.word}", soft_wrap=True)
+
+
+def _four_digits(value: float) -> str:
+    return f"{value:.4f}".replace("-", "−")
 
 
 def _print_trace(trace: Trace, json: bool) -> None:

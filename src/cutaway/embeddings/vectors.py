@@ -6,7 +6,7 @@ import operator
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -17,6 +17,10 @@ from cutaway.embeddings.analogy import WordSum, direction, trace_sum
 from cutaway.embeddings.neighbors import ExactSearch
 from cutaway.embeddings.similarity import cosine, lengths, trace_similarity
 from cutaway.embeddings.vocabulary import Vocabulary
+
+if TYPE_CHECKING:
+    from cutaway.embeddings.formats.safetensors_file import Storage
+    from cutaway.embeddings.formats.saving import Layout
 
 QueryWords = Literal["exclude", "include"]
 
@@ -61,10 +65,12 @@ class WordVectors:
 
     @classmethod
     def load(cls, source: str | Path) -> WordVectors:
-        """Open vectors by catalog name or by path: GloVe text, word2vec text, a folder of npy and parquet.
+        """Open vectors by catalog name or by path, whatever the format.
 
         Args:
-            source: a catalog name ("glove-6b-50d") or a path; a path that exists is preferred.
+            source: a catalog name ("glove-6b-50d") or a path: safetensors, GloVe or word2vec text
+                (gzipped or not), word2vec binary, a folder with one `.npy` and one `.parquet` file.
+                A path that exists is preferred.
 
         Returns:
             The table; mapped from the file, not read, where the format allows it.
@@ -72,6 +78,20 @@ class WordVectors:
         from cutaway.embeddings.formats.opening import read_vectors
 
         return cls(*read_vectors(source))
+
+    def save(self, path: str | Path, *, layout: Layout | None = None, storage: Storage = "float32") -> None:
+        """Write the table as a whole file or none; its ending chooses the format.
+
+        Args:
+            path: `.safetensors` opens fastest; `.txt` is GloVe text, `.vec` word2vec and fastText
+                text, `.bin` word2vec binary.
+            layout: the format, where the ending does not say.
+            storage: "float16" halves a safetensors file, "int8" quarters it; both round.
+        """
+        from cutaway.embeddings.formats.saving import layout_of, write_vectors
+
+        target = Path(path).expanduser()
+        write_vectors(target, self.words, self.vectors, layout or layout_of(target), storage)
 
     @property
     def dim(self) -> int:

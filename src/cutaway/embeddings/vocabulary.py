@@ -85,7 +85,9 @@ class Vocabulary(Sequence[str]):
             return self._rows.get(word)
         self._scans += 1
         if self._scans > SCANS_BEFORE_DICTIONARY:
-            self._rows = {known: row for row, known in enumerate(self._words.to_pylist())}
+            known = self._words.to_pylist()
+            # Of equal words the first counts, as it does for a scan.
+            self._rows = dict(zip(reversed(known), range(len(known) - 1, -1, -1), strict=True))
             return self._rows.get(word)
         row: int = self._words.index(word).as_py()
         return row if row >= 0 else None

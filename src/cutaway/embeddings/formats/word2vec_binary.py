@@ -1,0 +1,129 @@
+"""Vectors in word2vec's binary format: a line "count dimensions", then word, space, raw float32.
+
+word2vec.c ends each row with a line feed and gensim does not, so a line feed before a word is dropped.
+"""
+
+from __future__ import annotations
+
+import codecs
+import mmap
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cutaway.core.errors import DataError, FormatError
+from cutaway.core.files import whole_file
+from cutaway.embeddings.vocabulary import Vocabulary
+
+LONGEST_WORD = 4096
+LONGEST_HEADER = 64
+
+
+def looks_binary(head: bytes) -> bool:
+    """Tell word2vec's binary format from its text format, which begin with the same line.
+
+    Args:
+        head: the first bytes of a file.
+
+    Returns:
+        True if a line of two counts is followed by bytes that are no text.
+
+    Example:
+        >>> looks_binary(b"1 2\\nking \\x00\\x00\\x80?\\xcd\\xcc\\xcc="), looks_binary(b"1 2\\nking 1 2")
+        (True, False)
+    """
+    header, _, rest = head.partition(b"\n")
+    fields = header.split()
+    if len(fields) != 2 or not all(field.isdigit() for field in fields):
+        return False
+    first_row = rest.partition(b"\n")[0].split(b" ", 1)[-1]
+    if all(byte in b"0123456789+-.eE \r" for byte in first_row):
+        return False
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(rest)  # a character may be cut off at the end
+    except UnicodeDecodeError:
+        return True
+    return any(byte < ord("\t") for byte in rest)
+
+
+def read_word2vec_binary(path: Path) -> tuple[Vocabulary, NDArray[np.float32]]:
+    """Read word2vec's binary format.
+
+    Args:
+        path: the file.
+
+    Returns:
+        The words, and their vectors, (V, D) float32.
+
+    Raises:
+        FormatError: the file is shorter or longer than its header says, or a row is damaged.
+    """
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        count, dim, at = _read_header(path, data)
+        width = 4 * dim
+        if at + count * (width + 1) > len(data):
+            raise FormatError(
+                f"{path}: the header promises {count:,} words of {dim} dimensions, which do not fit into "
+                f"{len(data):,} bytes: the file is truncated, or the header lies"
+            )
+        vectors = np.empty((count, dim), dtype="<f4")
+        rows, words = memoryview(vectors.data).cast("B"), []
+        for row in range(count):
+            end = data.find(b" ", at, at + LONGEST_WORD)
+            if end < 0 or end + 1 + width > len(data):
+                raise FormatError(f"{path}: row {row} of {count:,} is damaged or cut off at byte {at}")
+            raw = data[at:end].lstrip(b"\n")
+            words.append(_word(path, row, raw, end - len(raw)))
+            rows[row * width : (row + 1) * width] = data[end + 1 : end + 1 + width]
+            at = end + 1 + width
+        if left := data[at:].strip():
+            raise FormatError(f"{path}: {len(left):,} bytes follow the {count:,} rows that the header has")
+    return _checked(path, words, vectors.astype(np.float32, copy=False))
+
+
+def write_word2vec_binary(path: Path, words: Vocabulary, vectors: NDArray[np.float32]) -> None:
+    """Write word2vec's binary format, as word2vec.c does, as a whole file or none.
+
+    Args:
+        path: the file to write.
+        words: V words without spaces.
+        vectors: (V, D) float32.
+    """
+    with whole_file(path) as part, part.open("wb") as file:
+        file.write(f"{len(words)} {vectors.shape[1]}\n".encode())
+        for word, row in zip(words, vectors.astype("<f4", order="C"), strict=True):
+            file.write(b"%b %b\n" % (word.encode(), row.tobytes()))
+
+
+def _read_header(path: Path, data: mmap.mmap) -> tuple[int, int, int]:
+    end = data.find(b"\n", 0, LONGEST_HEADER)
+    fields = data[: max(end, 0)].split()
+    if len(fields) != 2 or not all(field.isdigit() and int(field) > 0 for field in fields):
+        raise FormatError(f"{path}: expected a first line 'count dimensions'")
+    return int(fields[0]), int(fields[1]), end + 1
+
+
+def _word(path: Path, row: int, raw: bytes, at: int) -> str:
+    try:
+        word = raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        where = f"{path}: row {row}: the word at byte {at}"
+        raise FormatError(f"{where} is not valid UTF-8: {raw[:40]!r}") from error
+    if not word:
+        raise FormatError(f"{path}: row {row} has no word at byte {at}: does the header lie?")
+    return word
+
+
+def _checked(
+    path: Path, words: list[str], vectors: NDArray[np.float32]
+) -> tuple[Vocabulary, NDArray[np.float32]]:
+    finite = np.isfinite(vectors).all(axis=1)
+    if not finite.all():
+        row = int(np.flatnonzero(~finite)[0])
+        raise FormatError(f"{path}: row {row}, {words[row]!r}, holds NaN or infinity")
+    vectors.flags.writeable = False
+    try:
+        return Vocabulary(words), vectors
+    except DataError as error:
+        raise FormatError(f"{path}: {error}") from error
