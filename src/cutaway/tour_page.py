@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import html
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, Literal
 
 from cutaway.core.render import number
 from cutaway.core.version import VERSION
 from cutaway.tour_page_style import SHADES, fill_class, style
 
 Json = dict[str, Any]
+Cells = Literal["numbers", "small"]
 
 TOKENS_DRAWN = 40  # a head's map grows with the square of this
 TRIES_DRAWN = 60
+NUMBERED = 14  # words whose cosines are printed in their cells
 COLUMN = 72  # pixels a word in room 3
 GUTTER = 80
 PLOT = 72
@@ -133,23 +135,26 @@ def _tokenization(tour: Json) -> str:
 
 def _embeddings(tour: Json) -> str:
     room = tour["embeddings"]
+    distinct: dict[str, Json] = {}
+    for line in room["words"]:
+        distinct.setdefault(str(tour["words"][line["word"]]["text"]).lower(), line)
     rows = "".join(
         f"<tr class='{_word_class(line['word'])}'><th scope='row'>{_word(tour, line['word'])}</th>"
         + ("".join(map(_neighbor, line["neighbors"])) or "<td class='soft'>not in the table</td>")
         + "</tr>"
-        for line in room["words"]
+        for line in distinct.values()
     )
     words = room["similarity"]["words"]
+    cells: Cells = "numbers" if len(words) <= NUMBERED else "small"
+    matrix = "".join(
+        _map_row(_word(tour, word), word, values, "signed", cells)
+        for word, values in zip(words, room["similarity"]["matrix"], strict=True)
+    )
     return (
         "<h3>Nearest words in the whole table, with their cosines</h3>"
         f"<div class='wide'><table class='near'>{rows}</table></div>"
         f"<h3>Cosine of every two words of the sentence</h3>{_legend('signed')}"
-        f"<div class='wide'><table class='map'>{_head_row(tour, words)}"
-        + "".join(
-            _map_row(_word(tour, word), word, values, "signed")
-            for word, values in zip(words, room["similarity"]["matrix"], strict=True)
-        )
-        + "</table></div>"
+        f"<div class='wide'><table class='map {cells}'>{_head_row(tour, words)}{matrix}</table></div>"
     )
 
 
@@ -162,7 +167,9 @@ def _recurrent(tour: Json) -> str:
     words = room["words"]
     if not words:
         return "<p class='soft'>The LSTM had no word to read.</p>"
-    gates = "".join(_map_row(name, None, values, "unsigned") for name, values in room["gates"].items())
+    gates = "".join(
+        _map_row(name, None, values, "unsigned", "numbers") for name, values in room["gates"].items()
+    )
     return (
         f"<h3>Gates, cell and answer after each word</h3>{_legend('unsigned')}<div class='wide'>"
         f"<table class='map fixed'>{_head_row(tour, words)}{gates}</table>"
@@ -199,18 +206,21 @@ def _transformers(tour: Json) -> str:
     tokens = room["tokens"][:TOKENS_DRAWN]
     cut = len(tokens) < len(room["tokens"])
     note = f"<p class='soft'>the first {len(tokens)} of {len(room['tokens'])} tokens</p>" if cut else ""
+    size = "" if len(tokens) <= 14 else "tiny" if len(tokens) <= 22 else "tiny one"
     maps = "".join(
         f"<figure><figcaption>layer {head['layer']} head {head['head']} "
         f"<small>score {number(head['score'])}</small></figcaption>"
         f"<div class='wide'><table class='map small'>{_token_row(tokens)}"
         + "".join(
-            _map_row(f"<bdi>{_text(token['token'])}</bdi>", token["word"], row[: len(tokens)], "small")
+            _map_row(
+                f"<bdi>{_text(token['token'])}</bdi>", token["word"], row[: len(tokens)], "unsigned", "small"
+            )
             for token, row in zip(tokens, head["weights"], strict=False)
         )
         + "</table></div></figure>"
         for head in room["heads"]
     )
-    return f"<h3>The most telling heads</h3>{_legend('unsigned')}{note}<div class='heads'>{maps}</div>"
+    return f"<h3>The most telling heads</h3>{_legend('unsigned')}{note}<div class='heads {size}'>{maps}</div>"
 
 
 def _finetuning(tour: Json) -> str:
@@ -240,16 +250,15 @@ def _token_row(tokens: Sequence[Json]) -> str:
     return f"<tr><td></td>{cells}</tr>"
 
 
-def _map_row(label: str, word: int | None, values: Sequence[float], kind: str) -> str:
-    """One row of a heat map; the small ones keep their numbers for those who point at a cell."""
-    scale = "signed" if kind == "signed" else "unsigned"
-    cells = "".join(
+def _map_row(label: str, word: int | None, values: Sequence[float], scale: str, cells: Cells) -> str:
+    """One row of a heat map; small cells keep their numbers for those who point at one."""
+    drawn = "".join(
         f"<td class='{fill_class(scale, value)}' title='{number(value)}'></td>"
-        if kind == "small"
+        if cells == "small"
         else f"<td class='{fill_class(scale, value)}'>{number(value)}</td>"
         for value in values
     )
-    return f"<tr class='{_word_class(word)}'><th scope='row'>{label}</th>{cells}</tr>"
+    return f"<tr class='{_word_class(word)}'><th scope='row'>{label}</th>{drawn}</tr>"
 
 
 def _legend(scale: str) -> str:

@@ -63,6 +63,10 @@ font:12px/22px var(--mono)}
 .small tr:first-child th{max-width:20px;height:84px;padding:2px;text-align:start;writing-mode:sideways-lr;
 overflow:hidden}
 .heads{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(340px,100%),1fr));gap:20px}
+.tiny .small tr+tr td{min-width:14px;width:14px;height:14px;padding:0;line-height:12px}
+.tiny .small tr:first-child th{max-width:14px;padding:2px 0;line-height:14px}
+.tiny .map tr+tr th{line-height:14px}
+.one{grid-template-columns:minmax(0,1fr)}
 figure{margin:0;min-width:0}
 figcaption{font-size:14px;line-height:24px}
 svg{display:block}
