@@ -62,6 +62,16 @@ def test_every_float32_survives(tmp_path_factory, ending, row) -> None:
     np.testing.assert_array_equal(WordVectors.load(path).vectors, np.array([row, row[::-1]], np.float32))
 
 
+def test_the_kind_of_a_file_is_seen_not_named(tmp_path, vectors) -> None:
+    for ending in ENDINGS:
+        vectors.save(tmp_path / f"v.{ending}")
+        nameless = (tmp_path / f"v.{ending}").rename(tmp_path / f"nameless-{ending}")
+        assert list(WordVectors.load(nameless)) == WORDS
+    brace = WordVectors(["a"], [[7.065021915437466e16, 0.0]])  # byte 8 of the file is "{"
+    brace.save(tmp_path / "brace.bin")
+    assert WordVectors.load(tmp_path / "brace.bin")["a"][0] == np.float32(7.065021915437466e16)
+
+
 def test_safetensors_are_mapped(tmp_path, vectors) -> None:
     vectors.save(tmp_path / "v.safetensors")
     base = WordVectors.load(tmp_path / "v.safetensors").vectors

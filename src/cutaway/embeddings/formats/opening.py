@@ -13,7 +13,7 @@ from cutaway.catalog.resolve import Resolved, resolve
 from cutaway.core.errors import FormatError, MissingFileError, ResourceError, UnknownNameError
 from cutaway.embeddings.formats.npy import read_npy_parquet
 from cutaway.embeddings.formats.refused import reason_to_refuse
-from cutaway.embeddings.formats.safetensors_file import read_safetensors
+from cutaway.embeddings.formats.safetensors_file import looks_like_safetensors, read_safetensors
 from cutaway.embeddings.formats.text import read_text
 from cutaway.embeddings.formats.word2vec_binary import looks_binary, read_word2vec_binary
 from cutaway.embeddings.vocabulary import Vocabulary
@@ -81,7 +81,7 @@ def _read_file(path: Path) -> tuple[Vocabulary, NDArray[np.float32]]:
         raise FormatError(f"{path} {reason}")
     if head.startswith((b"\x93NUMPY", b"PAR1")):
         raise FormatError(f"{path} is half of a pair: give the folder with the .npy and the .parquet file")
-    if path.suffix == ".safetensors" or head[8:9] == b"{":
+    if path.suffix == ".safetensors" or looks_like_safetensors(head):
         return read_safetensors(path)
     if looks_binary(head):
         return read_word2vec_binary(path)

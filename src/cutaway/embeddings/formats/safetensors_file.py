@@ -54,6 +54,18 @@ def write_safetensors(
         save_file({name: np.ascontiguousarray(t) for name, t in tensors.items()}, part, metadata)
 
 
+def looks_like_safetensors(head: bytes) -> bool:
+    """Tell a safetensors file by its first bytes: a length that may be read, and JSON.
+
+    Args:
+        head: at least the first 9 bytes.
+
+    Returns:
+        True if they begin a safetensors file.
+    """
+    return head[8:9] == b"{" and int.from_bytes(head[:8], "little") <= HEADER_LIMIT
+
+
 def read_safetensors(path: Path) -> tuple[Vocabulary, NDArray[np.float32]]:
     """Map words and vectors.
 
