@@ -10,11 +10,13 @@ from typing import ClassVar, TypeVar
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 from torch.nn.utils.rnn import PackedSequence
 
 from cutaway.core.errors import ShapeError
 from cutaway.core.trace import Recorder
 from cutaway.recurrent.recurrence import Recurrence, kept_axes, kept_name
+from cutaway.recurrent.runs import ReadBlock, States, read_backward, read_forward, runs_of
 
 Batch = TypeVar("Batch", Tensor, PackedSequence)
 State = tuple[Tensor, Tensor]
@@ -61,17 +63,51 @@ class LSTM(Recurrence):
         Raises:
             ShapeError: the state does not fit.
         """
-        options = (True, self.layers, self.dropout, self.training, self.streams == 2)
         if not isinstance(x, PackedSequence):
             self.check(x, (None, None, self.input_size))
             start = self._start(x, len(x), state)
-            states, h, c = torch.lstm(x, start, self.flat_weights(), *options, True)
+            states, h, c = torch.lstm(x, start, self.flat_weights(), *self._options, True)
             return states, (h, c)
         self.check(x.data, (None, self.input_size))
         start = _reorder(self._start(x.data, int(x.batch_sizes[0]), state), x.sorted_indices)
-        data, h, c = torch.lstm(x.data, x.batch_sizes, start, self.flat_weights(), *options)
+        data, final = self._forward_packed(x, start)
         packed = PackedSequence(data, x.batch_sizes, x.sorted_indices, x.unsorted_indices)
-        return packed, _reorder((h, c), x.unsorted_indices)
+        return packed, _reorder(final, x.unsorted_indices)
+
+    @property
+    def _options(self) -> tuple[bool, int, float, bool, bool]:
+        """What torch's operator takes behind the weights: biases, layers, dropout, training, both ways."""
+        return True, self.layers, self.dropout, self.training, self.streams == 2
+
+    def _forward_packed(self, x: PackedSequence, start: State) -> tuple[Tensor, State]:
+        """Read a packed batch: by one operator on a GPU, by runs on a CPU."""
+        if x.data.is_cuda:
+            data, h, c = torch.lstm(x.data, x.batch_sizes, start, self.flat_weights(), *self._options)
+            return data, (h, c)
+        data, runs, finals = x.data, runs_of(x.batch_sizes), []
+        for layer in range(self.layers):
+            sides = []
+            for side, way in enumerate((read_forward, read_backward)[: self.streams]):
+                row = layer * self.streams + side
+                states, final = way(data, runs, (start[0][row], start[1][row]), self._block_reader(row))
+                sides.append(states)
+                finals.append(final)
+            data = torch.cat(sides, dim=1)
+            if layer < self.layers - 1:
+                data = functional.dropout(data, self.dropout, self.training)
+        return data, (torch.stack([h for h, _ in finals]), torch.stack([c for _, c in finals]))
+
+    def _block_reader(self, row: int) -> ReadBlock:
+        """Return the fused operator of one direction of one layer, for a (T, B, E) block."""
+        weights = self.weights(self.suffixes[row])
+
+        def read(block: Tensor, state: States) -> tuple[Tensor, States]:
+            h, c = state
+            options = (True, 1, 0.0, self.training, False, False)
+            states, h, c = torch.lstm(block, (h[None], c[None]), weights, *options)
+            return states, (h[0], c[0])
+
+        return read
 
     def _start(self, x: Tensor, batch: int, state: State | None) -> State:
         """Return the state to start from, checked, or zeros."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from cutaway.core.errors import UsageError
+from cutaway.core.errors import DataError, UsageError
 
 Ids = NDArray[np.int64]
 
@@ -65,3 +65,32 @@ def ids_of(words: Sequence[str], row_of: Callable[[str], int | None]) -> Ids:
     """
     found = [row_of(word.lower()) for word in words]
     return np.array([UNKNOWN if row is None else row for row in found], dtype=np.int64)
+
+
+def rows_of(
+    texts: Sequence[Sequence[str]], row_of: Callable[[str], int | None], settings: ReadingSettings
+) -> list[Ids]:
+    """Look up, for each text, the words that are read.
+
+    Args:
+        texts: the words of each text.
+        row_of: gives a word's row in the vector table, None if it has none.
+        settings: how many words from the beginning and the end.
+
+    Returns:
+        One int64 array a text.
+
+    Raises:
+        DataError: a text has no word.
+
+    Example:
+        >>> [row.tolist() for row in rows_of([["a", "b", "c"]], {"a": 0, "c": 2}.get, ReadingSettings())]
+        [[0, -1, 2]]
+    """
+    rows = []
+    for at, words in enumerate(texts):
+        if not words:
+            raise DataError(f"text {at + 1} of {len(texts)} holds no word: there is nothing to read")
+        read = read_positions(len(words), settings)
+        rows.append(ids_of([words[position] for position in read], row_of))
+    return rows
