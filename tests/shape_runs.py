@@ -1,0 +1,99 @@
+"""Small computations, room by room, that pass through every line with a shape comment.
+
+Sizes differ wherever they may, so that a comment that swaps two letters is found out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, cast
+
+import numpy as np
+
+ROWS = [np.array([3, 1, 4]), np.array([5, 2]), np.array([6, 5, 3, 5]), np.array([1, 1])]
+
+
+def run_transformers() -> None:
+    import torch
+
+    from cutaway.transformers.attention import attend
+    from cutaway.transformers.packing import PackedBatch
+
+    torch.manual_seed(0)
+    bert = small_bert()
+    batch = PackedBatch.from_rows(ROWS)
+    bert.pool(bert(batch), batch)
+    bert.embed(batch)
+    bert(PackedBatch.from_rows(ROWS, types=[row * 0 for row in ROWS]))
+    bert.encode(torch.ones(2, 3, dtype=torch.long), torch.tensor([[1, 1, 1], [1, 0, 0]]))
+    bert.trace([3, 1, 4, 1, 5], tokens=list("abcde"))
+    attend(torch.ones(2, 3, 5, 4), torch.ones(2, 3, 6, 4), torch.ones(2, 3, 6, 7))
+    attend(torch.ones(2, 3, 5, 4), torch.ones(2, 3, 5, 4), torch.ones(2, 3, 5, 4), causal=True)
+
+
+def run_recurrent() -> None:
+    import torch
+
+    from cutaway.recurrent.classifier import ClassifierSettings, SequenceClassifier
+    from cutaway.recurrent.evaluate import Examples, evaluate
+    from cutaway.recurrent.lstm import LSTM
+
+    table = np.random.default_rng(0).normal(size=(9, 4)).astype(np.float32)
+    settings = ClassifierSettings(labels=("a", "b", "c"), hidden=5, word_dropout=0.5)
+    model = SequenceClassifier(settings, table).train()
+    model(ROWS)
+    evaluate(model, Examples(rows=ROWS, truth=np.array([0, 2, 1, 0])))
+    model.trace(np.array([1, 2, 3, 4, 5, 6]))
+    LSTM(4, 3, layers=2, directions="both").trace(torch.ones(6, 4))
+    LSTM(4, 3)(torch.ones(2, 6, 4))
+
+
+def run_embeddings() -> None:
+    import pyarrow
+
+    from cutaway.embeddings.sentence import trace_words
+    from cutaway.embeddings.spelling import nearest_spellings
+    from cutaway.embeddings.vectors import WordVectors
+
+    words = ["king", "queen", "man", "woman", "hand"]
+    vectors = WordVectors(words, np.random.default_rng(0).normal(size=(5, 3)).astype(np.float32))
+    vectors.similarity("king", "queen")
+    vectors.most_similar(positive=["king", "woman"], negative=["man"], topn=2)
+    vectors.trace_most_similar(positive=["king", "woman"], negative=["man"], topn=2)
+    trace_words(vectors, ("king", "man"), topn=2)
+    nearest_spellings("kimg", pyarrow.array(words))
+
+
+def run_finetuning() -> None:
+    from cutaway.finetuning.classifier import Classifier, ClassifierSettings
+    from cutaway.finetuning.inputs import InputSettings
+    from cutaway.finetuning.lora import LoraSettings, add_adapters
+    from cutaway.tokenization.tokenizer import Tokenizer
+    from cutaway.transformers.packing import PackedBatch
+
+    encoder = small_bert()
+    lora = LoraSettings(rank=3)
+    add_adapters(encoder, lora)
+    settings = ClassifierSettings(
+        base="none", labels=("a", "b", "c", "d", "e"), inputs=InputSettings(), lora=lora
+    )
+    classifier = Classifier(settings, encoder, cast(Tokenizer, None))
+    classifier(PackedBatch.from_rows(ROWS))
+    classifier.merge()
+
+
+def small_bert() -> Any:
+    from cutaway.transformers.bert import Bert
+    from cutaway.transformers.config import BertConfig, BlockConfig
+
+    block = BlockConfig(width=8, heads=2, feed_forward=13)
+    return Bert(BertConfig(vocabulary=23, positions=16, types=2, layers=2, block=block)).eval()
+
+
+# By the room, the second part of a module's name.
+RUNS: dict[str, Callable[[], None]] = {
+    "embeddings": run_embeddings,
+    "finetuning": run_finetuning,
+    "recurrent": run_recurrent,
+    "transformers": run_transformers,
+}
