@@ -24,7 +24,7 @@ from cutaway.tokenization.word_spans import WordSpan, word_spans
 if TYPE_CHECKING:
     from cutaway.embeddings.vectors import WordVectors
     from cutaway.finetuning.classifier import Classifier
-    from cutaway.recurrent.classifier import SequenceClassifier
+    from cutaway.finetuning.reader import Reader
     from cutaway.tokenization.tokenizer import Tokenizer
 
 TOKENIZER = "bert-base-uncased"
@@ -106,7 +106,7 @@ def tour(text: str) -> Tour:
     known = _known(words, rooms.vectors)
     notes += _unknown_note(words, known)
     embeddings = clock("embeddings", lambda: _trace_embeddings(words, known, rooms.vectors))
-    recurrent = clock("recurrent", lambda: _trace_recurrent(words, rooms))
+    recurrent = clock("recurrent", lambda: rooms.reader.trace(words))
     classifier = clock("finetuning", lambda: rooms.classifier.trace(read))
     heads = _telling_heads(classifier)
     return Tour(
@@ -128,7 +128,7 @@ class _Rooms:
 
     tokenizer: Tokenizer
     vectors: WordVectors
-    reader: SequenceClassifier
+    reader: Reader
     classifier: Classifier
 
 
@@ -136,13 +136,13 @@ class _Rooms:
 def _rooms() -> _Rooms:
     from cutaway.embeddings.vectors import WordVectors
     from cutaway.finetuning.classifier import Classifier
-    from cutaway.recurrent.checkpoint import load_classifier
+    from cutaway.finetuning.reader import Reader
     from cutaway.tokenization.tokenizer import Tokenizer
 
     return _Rooms(
         tokenizer=Tokenizer.load(TOKENIZER),
         vectors=WordVectors.load(VECTORS),
-        reader=load_classifier(RECURRENT),
+        reader=Reader.load(RECURRENT),
         classifier=Classifier.load(CLASSIFIER),
     )
 
@@ -191,13 +191,6 @@ def _trace_embeddings(words: Sequence[WordSpan], known: dict[int, str], vectors:
 
     distinct = list(dict.fromkeys(known.values()))
     return trace_words(vectors, distinct, topn=NEIGHBORS) if distinct else None
-
-
-def _trace_recurrent(words: Sequence[WordSpan], rooms: _Rooms) -> Trace:
-    from cutaway.recurrent.reading import ids_of
-
-    spelled = [word.text for word in words]
-    return rooms.reader.trace(ids_of(spelled, rooms.vectors.words.find), spelled)
 
 
 def _telling_heads(trace: Trace) -> list[tuple[int, int, float]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -11,7 +11,6 @@ from cutaway.cli import output
 
 if TYPE_CHECKING:
     from cutaway.finetuning.run import Run
-    from cutaway.training.loop import Epoch, Listener, Step
 
 
 def finetune(
@@ -33,6 +32,7 @@ def finetune(
     json: bool = typer.Option(False, "--json", help="Print the result as JSON."),
 ) -> None:
     """Fine-tune a pretrained encoder on labelled texts."""
+    from cutaway.cli.progress import training_listener
     from cutaway.finetuning.data import draw, read_labelled
     from cutaway.finetuning.finetune import FinetuneSettings
     from cutaway.finetuning.finetune import finetune as train
@@ -55,31 +55,10 @@ def finetune(
         labelled = draw(labelled, limit, seed=seed)
     output.warn(f"{len(labelled)} rows, classes {', '.join(labelled.classes)}")
     with output.progress() as bars:
-        run = train(labelled, model=model, settings=settings, out=out, listen=_listener(bars))
+        run = train(
+            labelled, model=model, settings=settings, out=out, listen=training_listener(bars, "fine-tuning")
+        )
     _tell(run, json)
-
-
-def _listener(bars: Any) -> Listener:
-    """Draw each step on a progress bar and print each epoch's held-out measures above it."""
-    from cutaway.training.loop import Step as StepEvent
-
-    task = bars.add_task("fine-tuning", total=None, note="")
-    examples = [0, 0.0]
-
-    def listen(event: Step | Epoch, steps: int | None) -> None:
-        if isinstance(event, StepEvent):
-            examples[0] += event.examples
-            examples[1] += event.seconds
-            note = f"loss {event.loss:.3f}, {examples[0] / examples[1]:.1f} texts/s"
-            bars.update(task, completed=event.step, total=steps, note=note)
-        else:
-            v = event.validation
-            bars.console.print(
-                f"epoch {event.epoch}: training loss {event.training_loss:.4f}, held-out loss "
-                f"{v['loss']:.4f}, accuracy {v['accuracy']:.2%}{'  (best)' if event.best else ''}"
-            )
-
-    return listen
 
 
 def _tell(run: Run, json: bool) -> None:

@@ -202,7 +202,13 @@ class Classifier(nn.Module):
         weight, bias = self.head.weight, self.head.bias
         rec.keep("head_weight", weight, axes=("label", "dim"), formula="W, learned")
         rec.keep("head_bias", bias, axes=("label",), formula="b, learned")
-        pooled = rec.keep("pooled", x.mean(0), axes=("dim",), formula="h = Σ xₜ / T, x the last layer's output", inputs=("output",))
+        pooled = rec.keep(
+            "pooled",
+            x.mean(0),
+            axes=("dim",),
+            formula="h = Σ xₜ / T, x the last layer's output",
+            inputs=("output",),
+        )
         logits = rec.keep(
             "logits",
             weight @ pooled + bias,

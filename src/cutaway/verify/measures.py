@@ -161,10 +161,10 @@ def sentiment_accuracy(told: Told) -> float:
 
 def lstm_accuracy(told: Told) -> float:
     """Accuracy of the shipped `lstm-sentiment` model on the same reviews."""
-    from cutaway.recurrent.evaluate import score
+    from cutaway.finetuning.reader import Reader
 
     reviews = _reviews("test")
-    return score("lstm-sentiment", reviews.texts, reviews.labels)
+    return Reader.load("lstm-sentiment").evaluate(reviews)["accuracy"]
 
 
 def _hugging_face_tokenizer() -> Any:

@@ -1,0 +1,155 @@
+"""Texts to the recurrent classifier: words from room 1, vectors from room 2, the LSTM of room 3."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cutaway.catalog.resolve import resolve
+from cutaway.core.errors import MissingFileError, UsageError
+from cutaway.core.trace import Trace
+from cutaway.embeddings.vectors import WordVectors
+from cutaway.finetuning.classifier import Predictions
+from cutaway.finetuning.data import Labelled, split_rows
+from cutaway.recurrent.checkpoint import CONFIG, VectorsUsed, load_classifier, save_classifier
+from cutaway.recurrent.classifier import SequenceClassifier
+from cutaway.recurrent.evaluate import Examples, class_numbers
+from cutaway.recurrent.evaluate import evaluate as evaluate_examples
+from cutaway.recurrent.reading import Ids, ids_of, read_positions, rows_of
+from cutaway.recurrent.train import TrainSettings, train_classifier
+from cutaway.tokenization.word_spans import WordSpan, word_spans
+from cutaway.training.loop import History, Listener
+
+RUNS = Path("runs")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reader:
+    """A trained recurrent classifier with the vectors it reads.
+
+    Attributes:
+        model: the classifier.
+        vectors: its word vectors.
+    """
+
+    model: SequenceClassifier
+    vectors: WordVectors
+
+    @classmethod
+    def load(cls, run_or_name: str | Path) -> Reader:
+        """Load a trained classifier and open its vectors.
+
+        Args:
+            run_or_name: a run folder, the name of a run under `runs/`, or a catalog name
+                ("lstm-sentiment").
+
+        Returns:
+            The reader.
+
+        Raises:
+            MissingFileError: there is no such folder.
+        """
+        given = Path(run_or_name)
+        folder = next((place for place in (given, RUNS / given) if place.is_dir()), None)
+        if folder is None and (len(given.parts) > 1 or isinstance(run_or_name, Path)):
+            raise MissingFileError(f"there is no run folder {given}")
+        opened: list[WordVectors] = []
+
+        def open_table(name: str) -> NDArray[np.float32]:
+            opened.append(WordVectors.load(name))
+            return opened[0].vectors
+
+        model = load_classifier(folder or resolve(str(run_or_name)).folder, open_table)
+        return cls(model=model, vectors=opened[0])
+
+    def rows(self, texts: Sequence[str]) -> list[Ids]:
+        """Return the ids that are read of each text.
+
+        Args:
+            texts: none of them without a word.
+        """
+        return _rows(texts, self.vectors, self.model)
+
+    def predict(self, texts: Sequence[str]) -> Predictions:
+        """Classify texts.
+
+        Args:
+            texts: none of them without a word.
+
+        Returns:
+            Labels and probabilities, in the order of the texts.
+        """
+        classes = self.model.settings.labels
+        probabilities = self.model.predict(self.rows(texts))
+        labels = [classes[best] for best in probabilities.argmax(1)]
+        return Predictions(labels=labels, probabilities=probabilities, classes=classes)
+
+    def trace(self, words: Sequence[WordSpan]) -> Trace:
+        """Read words on the open path; see `SequenceClassifier.trace`.
+
+        Args:
+            words: at least one; of more than the model reads, its head and tail.
+        """
+        read = read_positions(len(words), self.model.settings.reading)
+        spelled = [words[at].text for at in read]
+        return self.model.trace(ids_of(spelled, self.vectors.words.find), spelled)
+
+    def evaluate(
+        self, labelled: Labelled, *, told: Callable[[int], object] = lambda count: None
+    ) -> dict[str, float]:
+        """Return the mean loss (nats) and the accuracy on labelled texts.
+
+        Args:
+            labelled: texts with their true classes.
+            told: called with the number of texts that were just answered.
+        """
+        truth = class_numbers(labelled.labels, self.model.settings.labels)
+        examples = Examples(rows=self.rows(labelled.texts), truth=truth)
+        return evaluate_examples(self.model, examples, told=told)
+
+
+def train_reader(
+    labelled: Labelled, vectors: str, settings: TrainSettings, *, held_out: int, out: Path, listen: Listener
+) -> tuple[Reader, History]:
+    """Train a recurrent classifier over word vectors; the best epoch's weights stay in `out`.
+
+    Args:
+        labelled: texts with their classes.
+        vectors: a catalog name or a path.
+        settings: shape, batches, loop.
+        held_out: how many texts to hold out, each class in its share.
+        out: the run folder.
+        listen: told of each step and each epoch.
+
+    Returns:
+        The best reader, and the history.
+
+    Raises:
+        UsageError: the run folder already holds a run.
+    """
+    if (out / CONFIG).exists():
+        raise UsageError(f"{out} already holds a run: name another folder")
+    table = WordVectors.load(vectors)
+    used = VectorsUsed.of(vectors, table.vectors)
+    truth = class_numbers(labelled.labels, settings.model.labels)
+    words = [[word.text for word in word_spans(text)] for text in labelled.texts]
+    rows = rows_of(words, table.words.find, settings.model.reading)
+    parts = split_rows(labelled.labels, held_out=held_out, seed=settings.loop.seed)
+    training, held = (Examples(rows=[rows[at] for at in part], truth=truth[part]) for part in parts)
+    _, history = train_classifier(
+        settings,
+        table.vectors,
+        (training, held),
+        keep=lambda model: save_classifier(model, used, out),
+        listen=listen,
+    )
+    return Reader.load(out), history
+
+
+def _rows(texts: Sequence[str], vectors: WordVectors, model: SequenceClassifier) -> list[Ids]:
+    words = [[word.text for word in word_spans(text)] for text in texts]
+    return rows_of(words, vectors.words.find, model.settings.reading)
