@@ -20,11 +20,11 @@ STATIC = Path(__file__).parent / "static"
 SERVER_SIDE = frozenset({4, 5})  # exit codes that are not the fault of what was sent
 
 
-def create_app(*, static: Path = STATIC) -> FastAPI:
+def create_app(*, static: Path | None = None) -> FastAPI:
     """Put the lab together.
 
     Args:
-        static: the folder of the built page.
+        static: the folder of the built page; by default the package's own.
 
     Returns:
         The application, guarded: nothing reaches a route before Host, Origin and size were checked.
@@ -32,6 +32,7 @@ def create_app(*, static: Path = STATIC) -> FastAPI:
     Raises:
         MissingFileError: the page was never built.
     """
+    static = static or STATIC
     if not (static / "index.html").is_file():
         raise MissingFileError(
             f"the lab's page is not built: there is no {static / 'index.html'}; "

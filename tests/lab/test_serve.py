@@ -1,0 +1,98 @@
+"""`cutaway lab`: its port, its start and its end."""
+
+from __future__ import annotations
+
+import http.client
+import signal
+import socket
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cutaway.cli.main import main
+from cutaway.core.errors import MissingFileError, ResourceError
+from cutaway.lab.app import create_app
+from cutaway.lab.serve import open_socket
+
+
+def test_a_taken_port_is_named_with_the_next_free_one() -> None:
+    with open_socket(0) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(ResourceError, match=rf"port {port} is in use: try --port (\d+)") as refused:
+            open_socket(port)
+    free = int(str(refused.value).rsplit(" ", 1)[1])
+    assert free > port
+    open_socket(free).close()
+
+
+def test_the_socket_listens_on_loopback_only_and_at_once() -> None:
+    with open_socket(0) as listening:
+        assert listening.getsockname()[0] == "127.0.0.1"
+        # A browser that is opened before the server runs waits instead of failing.
+        socket.create_connection(listening.getsockname(), timeout=1).close()
+
+
+def test_command_with_a_taken_port(capsys: pytest.CaptureFixture[str]) -> None:
+    with open_socket(0) as taken:
+        port = taken.getsockname()[1]
+        assert main(["lab", "--port", str(port)]) == 4
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert f"port {port} is in use: try --port" in said
+
+
+@pytest.mark.parametrize("port", ["-1", "65536", "x"])
+def test_command_with_a_port_that_is_none(port: str) -> None:
+    assert main(["lab", "--port", port]) == 2
+
+
+def test_a_page_that_was_never_built(tmp_path: Path) -> None:
+    with pytest.raises(MissingFileError, match=r"not built.*hatch_build\.py"):
+        create_app(static=tmp_path)
+
+
+def test_command_without_a_built_page(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("cutaway.lab.app.STATIC", tmp_path)
+    assert main(["lab", "--port", "0"]) == 1
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_ctrl_c_ends_it_with_130_and_one_line(start_server: Callable[..., Any]) -> None:
+    server = start_server()
+    server.process.send_signal(signal.SIGINT)
+    _, said = server.process.communicate(timeout=10)
+    assert server.process.returncode == 130
+    assert said == "cutaway: interrupted\n"
+
+
+def test_a_text_over_the_limit_over_a_real_connection(server: Any) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
+    connection.putrequest("POST", "/api/tour")
+    connection.putheader("content-type", "application/json")
+    connection.putheader("content-length", str(10**9))
+    connection.endheaders()
+    connection.send(b"{")
+    assert connection.getresponse().status == 413
+    connection.close()
+
+
+def test_a_healthy_page_is_served_beside_two_hundred_slow_connections(server: Any) -> None:
+    slow = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(200)]
+    try:
+        for one in slow:
+            one.sendall(b"POST /api/tour HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 10\r\n\r\n{")
+        started = time.perf_counter()
+        connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
+        connection.request("GET", "/api/health")
+        assert connection.getresponse().status == 200
+        connection.close()
+        # Not a benchmark: the bodies above take 15 s to be given up.
+        assert time.perf_counter() - started < 5
+    finally:
+        for one in slow:
+            one.close()
