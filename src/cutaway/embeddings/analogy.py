@@ -18,10 +18,12 @@ from numpy.typing import NDArray
 from cutaway.core.errors import UsageError
 from cutaway.core.trace import Cell, Recorder, Trace
 from cutaway.embeddings.neighbors import ranking
-from cutaway.embeddings.similarity import ROWS_AT_A_TIME
+from cutaway.embeddings.similarity import ROWS_AT_A_TIME, unit_rows
 
 # A sum this short is the rounding that is left when the words cancel each other.
 SHORTEST_SUM = 1e-9
+# Keeps a product over words taken away from being zero.
+EPSILON = 1e-3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,14 +58,48 @@ def direction(vectors: NDArray[np.float32], words: WordSum) -> NDArray[np.float6
         Mikolov, Yih and Zweig 2013, Linguistic regularities in continuous space word
         representations, NAACL-HLT, section 4.
     """
-    rows = vectors[list(words.rows)].astype(np.float64)  # (W, D)
-    length = np.sqrt((rows**2).sum(axis=1))  # (W,)
-    units = np.divide(rows, length[:, None], out=np.zeros_like(rows), where=length[:, None] > 0)  # (W, D)
+    units = unit_rows(vectors[list(words.rows)])  # (W, D)
     total = (units * np.array(words.signs)[:, None]).mean(axis=0)  # (D,)
     size = np.sqrt((total**2).sum())
     if size < SHORTEST_SUM:
         raise UsageError(f"{words} adds up to zero, which has no direction: ask with other words")
     return np.asarray(total / size)
+
+
+def product_scores(
+    vectors: NDArray[np.float32], lengths: NDArray[np.float64], words: WordSum
+) -> NDArray[np.float64]:
+    """Score every row by products of similarities instead of their sum (3CosMul).
+
+        score(v) = Π cos⁺(v, a) / (Π cos⁺(v, b) + ε),   cos⁺ = (1 + cos) / 2               (2)
+
+    over the words `a` that are added and the words `b` that are taken away. A sum lets one large
+    term decide; in a product each word has its say.
+
+    Args:
+        vectors: (V, D) float32, the whole table.
+        lengths: (V,) float64, the length of each row.
+        words: what is added and subtracted.
+
+    Returns:
+        (V,) float64, at least 0; above 1 where little speaks for the words taken away.
+
+    Source:
+        Levy and Goldberg 2014, Linguistic regularities in sparse and explicit word representations,
+        CoNLL, section 6, equation 4; cos⁺ as there, for vectors with negative numbers.
+    """
+    rows = vectors[list(words.rows)].astype(np.float64)  # (W, D)
+    scores = np.ones(len(vectors))  # (V,)
+    added = np.array(words.signs) > 0  # (W,)
+    for start in range(0, len(vectors), ROWS_AT_A_TIME):
+        block = vectors[start : start + ROWS_AT_A_TIME].astype(np.float64, order="C")
+        scale = np.outer(lengths[start : start + len(block)], lengths[list(words.rows)])
+        dots = np.stack([(block * row).sum(axis=1) for row in rows], axis=1)
+        cosines = np.divide(dots, scale, out=np.zeros_like(dots), where=scale > 0)
+        shifted = (1 + np.clip(cosines, -1.0, 1.0)) / 2
+        against = shifted[:, ~added].prod(axis=1) + (EPSILON if not added.all() else 0.0)
+        scores[start : start + len(block)] = shifted[:, added].prod(axis=1) / against
+    return scores
 
 
 def trace_sum(vectors: NDArray[np.float32], words: WordSum, vocabulary: Sequence[str], count: int) -> Trace:

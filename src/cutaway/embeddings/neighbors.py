@@ -5,11 +5,12 @@ alone. Its rounding error has a proven bound, so every row that could be among t
 only those are scored again in float64. The answer is the one that float64 would give for the whole
 table.
 
-Letters: V rows of the table, D dimensions, K candidates.
+Letters: V rows of the table, D dimensions, Q queries, K candidates.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 
 import numpy as np
@@ -23,6 +24,7 @@ TIE_DECIMALS = 12
 # Lengths between these keep the float32 products clear of overflow and of lost digits.
 SAFE_LENGTHS = (1e-25, 1e30)
 BLOCKS_PER_NEIGHBOR = 64
+QUERIES_AT_A_TIME = 32
 
 
 class ExactSearch:
@@ -35,7 +37,7 @@ class ExactSearch:
 
     def __init__(self, vectors: NDArray[np.float32], lengths: NDArray[np.float64]) -> None:
         self._vectors = vectors
-        self._lengths = lengths
+        self.lengths = lengths
 
     def nearest(
         self, query: NDArray[np.float64], count: int, excluded: NDArray[np.int64] | None = None
@@ -52,7 +54,41 @@ class ExactSearch:
         Returns:
             Row numbers, (count,) int64, and their cosines, (count,) float64, the highest first.
         """
-        scores = self._rough_scores(query)  # (V,)
+        table, inverse = self._table
+        scores = table @ query.astype(np.float32)  # (V,)
+        scores *= inverse
+        return self._settle(scores, query, count, excluded)
+
+    def nearest_batch(
+        self, queries: NDArray[np.float64], count: int, excluded: Sequence[NDArray[np.int64]] | None = None
+    ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float64]]]:
+        """Yield what `nearest` returns, for one query after the other.
+
+        Args:
+            queries: (Q, D) float64, each of length 1.
+            count: how many rows for each.
+            excluded: for each query, the rows that are not to be returned.
+
+        Yields:
+            Row numbers and cosines, as `nearest` returns them.
+        """
+        # One buffer for all: new pages for every block would cost as much as the product.
+        buffer = np.empty((min(QUERIES_AT_A_TIME, len(queries)), len(self._vectors)), dtype=np.float32)
+        for start in range(0, len(queries), QUERIES_AT_A_TIME):
+            some = queries[start : start + QUERIES_AT_A_TIME]
+            scores = np.matmul(some.astype(np.float32), self._units.T, out=buffer[: len(some)])
+            for at, query in enumerate(some):
+                left_out = excluded[start + at] if excluded is not None else None
+                yield self._settle(scores[at], query, count, left_out)
+
+    def _settle(
+        self,
+        scores: NDArray[np.float32],
+        query: NDArray[np.float64],
+        count: int,
+        excluded: NDArray[np.int64] | None,
+    ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """Turn rough scores, which it changes, into the exact answer."""
         left = len(scores)
         if excluded is not None:
             scores[excluded] = -np.inf
@@ -69,35 +105,39 @@ class ExactSearch:
     @cached_property
     def _table(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """The rows as float32 can multiply them, and what to scale each product by."""
-        inverse = np.divide(1.0, self._lengths, out=np.zeros_like(self._lengths), where=self._lengths > 0)
-        nonzero = self._lengths[self._lengths > 0]
+        inverse = np.divide(1.0, self.lengths, out=np.zeros_like(self.lengths), where=self.lengths > 0)
+        nonzero = self.lengths[self.lengths > 0]
         if nonzero.size and (nonzero.min() < SAFE_LENGTHS[0] or nonzero.max() > SAFE_LENGTHS[1]):
-            units = (self._vectors * inverse[:, None]).astype(np.float32)
-            return units, np.ones(len(units), dtype=np.float32)
+            return self._units, np.ones(len(self._vectors), dtype=np.float32)
         return self._vectors, inverse.astype(np.float32)
+
+    @cached_property
+    def _units(self) -> NDArray[np.float32]:
+        """Every row at length 1: a copy of the table, for many queries or extreme lengths."""
+        units = np.zeros_like(self._vectors)
+        for start in range(0, len(units), ROWS_AT_A_TIME):
+            length = self.lengths[start : start + ROWS_AT_A_TIME, None]
+            block = self._vectors[start : start + ROWS_AT_A_TIME]
+            out = units[start : start + len(block)]
+            np.divide(block, length, out=out, where=length > 0, casting="unsafe")
+        return units
 
     @property
     def _rounding_error(self) -> float:
         """How far a rough score may lie from the true cosine.
 
         A float32 dot product of D terms errs by at most D half-ulps of |v| |q| (Higham 2002, section
-        3.1); rounding the query, the inverse length and the last product adds three, and a few more
-        cover the terms of second order.
+        3.1); rounding the query, the inverse length and the last product adds three (or the query and
+        the unit vector two), and a few more cover the terms of second order.
         """
         dim: int = self._vectors.shape[1]
         return (dim + 8) * HALF_ULP + 0.1**TIE_DECIMALS
-
-    def _rough_scores(self, query: NDArray[np.float64]) -> NDArray[np.float32]:
-        table, inverse = self._table
-        scores: NDArray[np.float32] = table @ query.astype(np.float32)  # (V,)
-        scores *= inverse
-        return scores
 
     def _exact_scores(self, rows: NDArray[np.int64], query: NDArray[np.float64]) -> NDArray[np.float64]:
         cosines = np.zeros(len(rows))  # (K,)
         for start in range(0, len(rows), ROWS_AT_A_TIME):
             some = rows[start : start + ROWS_AT_A_TIME]
-            length = self._lengths[some]
+            length = self.lengths[some]
             block = self._vectors[some].astype(np.float64, order="C")
             # A plain sum along each row, not a product of matrices: equal rows get equal sums.
             dots = (block * query).sum(axis=1)
@@ -121,7 +161,26 @@ def ranking(cosines: NDArray[np.float64]) -> NDArray[np.int64]:
     return np.argsort(-np.round(cosines, TIE_DECIMALS), kind="stable")
 
 
-def _reached_by(scores: NDArray[np.float32], count: int) -> float:
+def highest(scores: NDArray[np.float64], count: int) -> NDArray[np.int64]:
+    """Return the positions of the `count` highest scores, as `ranking` would put them first.
+
+    Args:
+        scores: (V,) float64; -inf for what is not to be returned.
+        count: how many, at least 1.
+
+    Returns:
+        Up to `count` positions, int64.
+
+    Example:
+        >>> highest(np.array([0.1, 0.9, -np.inf, 0.5]), 2).tolist()
+        [1, 3]
+    """
+    floor = _reached_by(scores, min(count, len(scores))) - 0.1**TIE_DECIMALS
+    rows = np.flatnonzero((scores >= floor) & (scores > -np.inf))
+    return rows[ranking(scores[rows])][:count]
+
+
+def _reached_by(scores: NDArray[np.floating], count: int) -> float:
     """Return a score that at least `count` scores reach, close below the count-th highest.
 
     The highest score of each of many blocks is a real score; the count-th of those will do, and

@@ -75,6 +75,25 @@ def lengths(vectors: NDArray[np.float32]) -> NDArray[np.float64]:
     return np.sqrt(squares)
 
 
+def unit_rows(vectors: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Return every row divided by its length; a zero row stays zero.
+
+    Args:
+        vectors: (V, D) float.
+
+    Returns:
+        (V, D) float64.
+
+    Example:
+        >>> unit_rows(np.array([[3.0, 4.0], [0.0, 0.0]])).tolist()
+        [[0.6, 0.8], [0.0, 0.0]]
+    """
+    rows = vectors.astype(np.float64)  # (V, D)
+    length = np.sqrt((rows**2).sum(axis=1, keepdims=True))  # (V, 1)
+    units: NDArray[np.float64] = np.divide(rows, length, out=np.zeros_like(rows), where=length > 0)
+    return units
+
+
 def trace_similarity(u: NDArray[np.float32], v: NDArray[np.float32], words: tuple[str, str]) -> Trace:
     """Return equation (1) step by step: products by dimension, dot product, lengths, cosine.
 

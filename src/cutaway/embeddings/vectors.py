@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -11,11 +10,12 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from cutaway.core.errors import DataError, FormatError, ShapeError, UsageError
+from cutaway.core.errors import FormatError, ShapeError, UsageError
 from cutaway.core.trace import Trace
-from cutaway.embeddings.analogy import WordSum, direction, trace_sum
-from cutaway.embeddings.neighbors import ExactSearch
-from cutaway.embeddings.similarity import cosine, lengths, trace_similarity
+from cutaway.embeddings.analogy import WordSum, direction, product_scores, trace_sum
+from cutaway.embeddings.arguments import as_count, as_directions, as_floats, as_table
+from cutaway.embeddings.neighbors import ExactSearch, highest
+from cutaway.embeddings.similarity import cosine, lengths, trace_similarity, unit_rows
 from cutaway.embeddings.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from cutaway.embeddings.formats.saving import Layout
 
 QueryWords = Literal["exclude", "include"]
+Combine = Literal["sum", "product"]
 
 
 class Neighbor(NamedTuple):
@@ -57,7 +58,7 @@ class WordVectors:
     def __init__(self, words: Iterable[str], vectors: ArrayLike) -> None:
         self.words = words if isinstance(words, Vocabulary) else Vocabulary(words)
         """The words in row order, a sequence."""
-        self.vectors = _read_only(vectors)
+        self.vectors = as_table(vectors)
         """The whole table, (V, D) float32, read-only."""
         shape = self.vectors.shape
         if len(shape) != 2 or shape[0] != len(self.words) or 0 in shape:
@@ -140,6 +141,7 @@ class WordVectors:
         topn: int = 10,
         *,
         query_words: QueryWords = "exclude",
+        combine: Combine = "sum",
     ) -> list[Neighbor]:
         """Return the words nearest to a sum of words, each counted by its direction alone.
 
@@ -148,16 +150,24 @@ class WordVectors:
             negative: the word or words to subtract.
             topn: how many neighbors; all words, if there are fewer.
             query_words: "exclude" leaves the query words themselves out of the answer.
+            combine: "sum" ranks by the cosine with the sum (3CosAdd); "product" by products of
+                cosines (3CosMul, equation 2 of `embeddings.analogy`), whose scores may exceed 1.
 
         Returns:
             Neighbors, the nearest first, equally near ones in row order.
         """
-        words = self._sum(positive, negative)
-        query = direction(self.vectors, words)
+        words, count = self._sum(positive, negative), as_count(topn)
         excluded = np.array(words.rows) if query_words == "exclude" else None
-        return self._nearest(query, _count(topn), excluded)
+        if combine == "sum":
+            rows, scores = self._search.nearest(direction(self.vectors, words), count, excluded)
+            return self._neighbors(rows, scores)
+        scores = product_scores(self.vectors, self._search.lengths, words)
+        if excluded is not None:
+            scores[excluded] = -np.inf
+        rows = highest(scores, count)
+        return self._neighbors(rows, scores[rows])
 
-    def analogy(self, a: str, b: str, c: str, topn: int = 10) -> list[Neighbor]:
+    def analogy(self, a: str, b: str, c: str, topn: int = 10, *, combine: Combine = "sum") -> list[Neighbor]:
         """Return what is to `c` as `a` is to `b`: the words nearest to a - b + c.
 
         Args:
@@ -165,11 +175,47 @@ class WordVectors:
             b: "man".
             c: "woman".
             topn: how many answers.
+            combine: "sum" (3CosAdd) or "product" (3CosMul).
 
         Returns:
             Neighbors, the nearest first, without the three words.
         """
-        return self.most_similar([a, c], [b], topn)
+        return self.most_similar([a, c], [b], topn, combine=combine)
+
+    def similarities(self, words: Sequence[str], others: Sequence[str] | None = None) -> NDArray[np.float64]:
+        """Return the cosine of each of some words with each of others.
+
+        Args:
+            words: W words.
+            others: O words; the same ones, if none are given.
+
+        Returns:
+            (W, O) float64, from -1 to 1; 1 - this is the matrix of cosine distances.
+        """
+        units = unit_rows(np.stack([self[word] for word in words]))
+        across = units if others is None else unit_rows(np.stack([self[word] for word in others]))
+        return np.clip(units @ across.T, -1.0, 1.0)
+
+    def doesnt_match(self, words: Sequence[str]) -> str:
+        """Return the word that lies farthest from the middle of the others and itself.
+
+        Args:
+            words: at least three words.
+
+        Returns:
+            The word with the lowest cosine with the mean of all their directions.
+
+        Raises:
+            UsageError: fewer than three words.
+
+        Example:
+            >>> WordVectors("abc", [[1, 0], [1, 0.1], [0, 1]]).doesnt_match(["a", "b", "c"])
+            'c'
+        """
+        if len(words) < 3 or isinstance(words, str):
+            raise UsageError(f"{words!r}: give at least three words, of which one does not match")
+        units = unit_rows(np.stack([self[word] for word in words]))
+        return words[int(np.argmin(np.round(units @ units.mean(axis=0), 12)))]
 
     def nearest(self, vector: ArrayLike, topn: int = 10) -> list[Neighbor]:
         """Return the words nearest to a vector of any length.
@@ -183,18 +229,30 @@ class WordVectors:
 
         Raises:
             ShapeError: the vector has another number of dimensions than the table.
-            DataError: the vector holds NaN or infinity, or is zero.
         """
-        query = _floats(vector).astype(np.float64)
+        query = as_floats(vector)
         if query.shape != (self.dim,):
             raise ShapeError(f"a vector of shape {query.shape}: this table has {self.dim} dimensions")
-        largest = np.abs(query).max()
-        if not np.isfinite(largest):
-            raise DataError("the vector holds NaN or infinity: it has no neighbors")
-        if largest == 0:
-            raise DataError("the vector is zero: it has no direction and so no neighbors")
-        query = query / largest  # before squaring, which could overflow
-        return self._nearest(query / np.sqrt((query**2).sum()), _count(topn), None)
+        return self._neighbors(*self._search.nearest(as_directions(query[None])[0], as_count(topn)))
+
+    def nearest_batch(self, vectors: ArrayLike, topn: int = 10) -> list[list[Neighbor]]:
+        """Return `nearest` for many vectors, at a fraction of the time for each.
+
+        Args:
+            vectors: (Q, D) float, each finite and not zero.
+            topn: how many neighbors of each.
+
+        Returns:
+            For each vector its neighbors, the nearest first.
+
+        Raises:
+            ShapeError: the vectors are no matrix with the table's number of dimensions.
+        """
+        queries = as_floats(vectors)
+        if queries.ndim != 2 or queries.shape[1] != self.dim:
+            raise ShapeError(f"vectors of shape {queries.shape}: expected (queries, {self.dim})")
+        found = self._search.nearest_batch(as_directions(queries), as_count(topn))
+        return [self._neighbors(rows, cosines) for rows, cosines in found]
 
     def trace_similarity(self, a: str, b: str) -> Trace:
         """Return `similarity(a, b)` step by step: products by dimension, dot product, lengths, cosine.
@@ -222,7 +280,7 @@ class WordVectors:
             The trace of `embeddings.analogy.trace_sum`.
         """
         self._check_all()
-        return trace_sum(self.vectors, self._sum(positive, negative), self.words, _count(topn))
+        return trace_sum(self.vectors, self._sum(positive, negative), self.words, as_count(topn))
 
     @cached_property
     def _search(self) -> ExactSearch:
@@ -247,40 +305,5 @@ class WordVectors:
         rows = tuple(self.words.row(word) for word in words)
         return WordSum(words=words, rows=rows, signs=(1,) * len(added) + (-1,) * len(taken))
 
-    def _nearest(
-        self, query: NDArray[np.float64], count: int, excluded: NDArray[np.int64] | None
-    ) -> list[Neighbor]:
-        rows, cosines = self._search.nearest(query, count, excluded)
-        return [Neighbor(self.words[int(row)], float(cos)) for row, cos in zip(rows, cosines, strict=True)]
-
-
-def _floats(values: ArrayLike) -> NDArray[np.floating]:
-    try:
-        array = np.asarray(values)
-        return array if array.dtype.kind == "f" else array.astype(np.float64)
-    except (TypeError, ValueError) as error:
-        raise ShapeError(f"not an array of numbers: {error}") from error
-
-
-def _read_only(values: ArrayLike) -> NDArray[np.float32]:
-    """Return the array itself if nobody can change it, else a float32 copy, checked."""
-    array = _floats(values)
-    if array.dtype == np.float32 and not array.flags.writeable:
-        return array.view()
-    with np.errstate(over="ignore"):
-        copy = np.array(array, dtype=np.float32)
-    if not np.isfinite(copy).all():
-        row = int(np.argwhere(~np.isfinite(copy))[0, 0])
-        raise DataError(f"row {row} of the vectors holds NaN or a number beyond float32")
-    copy.flags.writeable = False
-    return copy
-
-
-def _count(topn: int) -> int:
-    try:
-        count = operator.index(topn)
-    except TypeError:
-        raise UsageError(f"topn is {topn!r}: expected a whole number") from None
-    if count < 1:
-        raise UsageError(f"topn is {count}: ask for at least 1 neighbor")
-    return count
+    def _neighbors(self, rows: NDArray[np.int64], scores: NDArray[np.float64]) -> list[Neighbor]:
+        return [Neighbor(self.words[int(row)], float(s)) for row, s in zip(rows, scores, strict=True)]
