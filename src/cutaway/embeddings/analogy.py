@@ -88,9 +88,9 @@ def product_scores(
         Levy and Goldberg 2014, Linguistic regularities in sparse and explicit word representations,
         CoNLL, section 6, equation 4; cos⁺ as there, for vectors with negative numbers.
     """
-    rows = vectors[list(words.rows)].astype(np.float64)  # (W, D)
-    scores = np.ones(len(vectors))  # (V,)
-    added = np.array(words.signs) > 0  # (W,)
+    rows = vectors[list(words.rows)].astype(np.float64)
+    scores = np.ones(len(vectors))
+    added = np.array(words.signs) > 0
     for start in range(0, len(vectors), ROWS_AT_A_TIME):
         block = vectors[start : start + ROWS_AT_A_TIME].astype(np.float64, order="C")
         scale = np.outer(lengths[start : start + len(block)], lengths[list(words.rows)])

@@ -46,7 +46,14 @@ def cosine(u: NDArray[np.float32], v: NDArray[np.float32]) -> float:
 
 
 def within_one(value: float) -> float:
-    """Undo what rounding adds beyond -1 and 1."""
+    """Undo what rounding adds beyond -1 and 1.
+
+    Args:
+        value: a cosine as floats give it.
+
+    Returns:
+        The same, or -1 or 1 where it lies beyond.
+    """
     return min(1.0, max(-1.0, value))
 
 

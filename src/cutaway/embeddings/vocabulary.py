@@ -79,7 +79,14 @@ class Vocabulary(Sequence[str]):
         return f"Vocabulary({len(self):,} words: {shown}{', …' if len(self) > 3 else ''})"
 
     def find(self, word: str) -> int | None:
-        """Return the row of `word`, or None."""
+        """Return the row of a word.
+
+        Args:
+            word: any text.
+
+        Returns:
+            Its row, or None if the table has no such word.
+        """
         word = scrub(word)
         if self._rows is not None:
             return self._rows.get(word)
@@ -93,7 +100,13 @@ class Vocabulary(Sequence[str]):
         return row if row >= 0 else None
 
     def row(self, word: str) -> int:
-        """Return the row of `word`.
+        """Return the row of a word that must be there.
+
+        Args:
+            word: any text.
+
+        Returns:
+            Its row.
 
         Raises:
             UnknownNameError: the table has no such word; the message suggests near spellings.
