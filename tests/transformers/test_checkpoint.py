@@ -51,6 +51,17 @@ def test_a_folder_of_the_reference_is_loaded(saved: tuple[Pair, Path]) -> None:
         assert torch.equal(loaded(BATCH), pair.ours(BATCH))
 
 
+@pytest.mark.parametrize(
+    ("told", "activation"),
+    [("gelu", "gelu"), ("gelu_new", "gelu_tanh"), ("gelu_pytorch_tanh", "gelu_tanh"), ("relu", "relu")],
+)
+def test_activations_are_known_by_their_names_in_checkpoints(
+    saved: tuple[Pair, Path], told: str, activation: str
+) -> None:
+    change_config(saved[1], hidden_act=told)
+    assert Bert.load(saved[1]).config.block.activation == activation
+
+
 def test_a_folder_may_be_given_as_text(saved: tuple[Pair, Path]) -> None:
     assert Bert.load(str(saved[1])).name == str(saved[1])
 
