@@ -79,17 +79,17 @@ def _embeddings(tour: Json) -> Panel:
 
 def _recurrent(tour: Json) -> Panel:
     room = tour["recurrent"]
-    grid = _grid("word", "input", "forget", "output", "|cell|", "p(positive) so far")
+    grid = _grid("word", "input", "forget", "output", "|cell|", "p(positive)")
     gates = room["gates"]
     for at, word in enumerate(room["words"]):
         probability = room["probability"][at]
         grid.add_row(
             _text(_short(_word(tour, word))),
-            *[_text(f"{_bar(gates[name][at], 8)} {gates[name][at]:.2f}") for name in gates],
+            *[_text(f"{_bar(gates[name][at], 5)} {gates[name][at]:.2f}") for name in gates],
             _text(number(room["cell_norm"][at])),
-            _text(f"{_bar(probability, 12)} {probability:.3f}"),
+            _text(f"{_bar(probability, 8)} {probability:.3f}"),
         )
-    foot = "gates: mean over the units, 0 shut to 1 open" if room["words"] else "no word that the model knows"
+    foot = "gates: mean over the units, 0 shut to 1 open; p: if the text ended here"
     return _panel("3 recurrent", room["model"], grid, foot, room["steps"][1:2])
 
 
