@@ -50,10 +50,21 @@ def test_a_grid_has_a_row_for_each_query_and_its_strongest_key(capsys: pytest.Ca
     assert [rows[5 + at].index("█") for at in range(7)] == [18 + 2 * at for at in range(7)]
 
 
-def test_a_layer_alone_keeps_to_it(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["attend", TEXT, "--layer", "4", "--json"]) == 0
-    told = json.loads(capsys.readouterr().out)
-    assert [head["layer"] for head in told["heads"]] == [4, 4, 4]
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["--layer", "4"], {(4, head) for head in range(12)}),
+        (["--head", "7"], {(layer, 7) for layer in range(6)}),
+        (["--layer", "4", "--head", "7"], {(4, 7)}),
+    ],
+)
+def test_only_what_was_named_is_shown(
+    capsys: pytest.CaptureFixture[str], words: list[str], expected: set[tuple[int, int]]
+) -> None:
+    assert main(["attend", TEXT, "--top", "99", "--json", *words]) == 0
+    told = json.loads(capsys.readouterr().out)["heads"]
+    assert {(head["layer"], head["head"]) for head in told} == expected
+    assert [head["score"] for head in told] == sorted((head["score"] for head in told), reverse=True)
 
 
 def test_a_long_text_is_shown_as_links(capsys: pytest.CaptureFixture[str]) -> None:
