@@ -96,8 +96,9 @@ def start_server() -> Iterator[Callable[..., Server]]:
         one.stop()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """Chromium, for one file of tests: while it runs, no other event loop may."""
     if not Path(CHROMIUM).exists():
         pytest.skip(f"needs Chromium: there is none at {CHROMIUM} (CHROMIUM names another)")
     from playwright.sync_api import sync_playwright

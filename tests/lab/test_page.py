@@ -281,7 +281,7 @@ def test_a_server_that_is_gone_and_comes_back(start_server: Callable[..., Any], 
     assert f"No answer from the lab at 127.0.0.1:{server.port}" in alert.inner_text()
     assert page.input_value("textarea") == "still here"
     start_server(server.port)
-    page.click("text=Try again")
+    page.click("button >> text=Try again")
     page.wait_for_selector(".spine >> text=still")
     assert page.locator("[role='alert']").count() == 0
 

@@ -125,7 +125,7 @@ async function ask(path: string, init: RequestInit): Promise<unknown> {
     if (response.ok) return await response.json();
   } catch (error) {
     if (init.signal?.aborted) throw error;
-    throw new ApiError("gone", `No answer from the lab at ${location.host}. Start “cutaway lab” again, then try again.`);
+    throw new ApiError("gone", `No answer from the lab at ${location.host}. Start “cutaway lab” again; your text stays here.`);
   }
   throw new ApiError("refused", await reasonOf(response));
 }
