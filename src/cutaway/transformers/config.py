@@ -59,8 +59,8 @@ class BertConfig:
     """A BERT encoder.
 
     Departs: attention weights are never dropped, whatever the checkpoint's config says. Dropout
-    inside the fused attention operator costs 3.5 times its time on a CPU (docs/log.md), and
-    fine-tuning reaches the same accuracy without it.
+    inside the fused attention operator makes it 3.4 times slower on a CPU (8 rows of 256 tokens,
+    float32, forward and backward, one thread: 27 against 92 ms).
 
     Attributes:
         vocabulary: rows of the token table.
