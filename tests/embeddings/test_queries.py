@@ -98,7 +98,7 @@ def test_products_of_similarities(seed, words) -> None:
     positive, negative = words
     added, taken = [f"w{row}" for row in positive], [f"w{row}" for row in negative]
     scores = by_product(table.tolist(), positive, negative)
-    order = sorted(range(12), key=lambda row: (-round(scores[row], 12), row))
+    order = sorted(range(12), key=lambda row: (-round(scores[row], 9), row))
     for mode, rows in {
         "include": order,
         "exclude": [row for row in order if row not in positive + negative],

@@ -72,6 +72,16 @@ def test_the_kind_of_a_file_is_seen_not_named(tmp_path, vectors) -> None:
     assert WordVectors.load(tmp_path / "brace.bin")["a"][0] == np.float32(7.065021915437466e16)
 
 
+@pytest.mark.parametrize("first", [b"\n", b"1\n", b" \n ", b"1 \n", b"\r\n12"])
+def test_a_binary_row_that_begins_like_text(tmp_path, first) -> None:
+    """One file in 256 has a line feed as the first byte of its first number."""
+    raw = (first + b"\x8f\x99\x99\x3e\x9a\x99\x19\x3f")[:8]
+    table = np.array([np.frombuffer(raw, "<f4"), [0.5, 0.25]], dtype=np.float32)
+    for name in ("v.bin", "nameless"):
+        WordVectors(["king", "queen"], table).save(tmp_path / name, layout="word2vec-binary")
+        np.testing.assert_array_equal(WordVectors.load(tmp_path / name).vectors, table)
+
+
 def test_safetensors_are_mapped(tmp_path, vectors) -> None:
     vectors.save(tmp_path / "v.safetensors")
     base = WordVectors.load(tmp_path / "v.safetensors").vectors

@@ -24,6 +24,8 @@ from cutaway.embeddings.similarity import ROWS_AT_A_TIME, unit_rows
 SHORTEST_SUM = 1e-9
 # Keeps a product over words taken away from being zero.
 EPSILON = 1e-3
+# Products reach 1/ε, so rounding reaches further up than in a cosine.
+PRODUCT_DECIMALS = 9
 
 
 @dataclass(frozen=True, kw_only=True)

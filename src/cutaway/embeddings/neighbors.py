@@ -145,11 +145,12 @@ class ExactSearch:
         return np.clip(cosines, -1.0, 1.0)
 
 
-def ranking(cosines: NDArray[np.float64]) -> NDArray[np.int64]:
+def ranking(cosines: NDArray[np.float64], decimals: int = TIE_DECIMALS) -> NDArray[np.int64]:
     """Return the order from the highest cosine to the lowest, equal ones in row order.
 
     Args:
-        cosines: (K,) float64; those that agree to twelve decimals are equal.
+        cosines: (K,) float64, or other scores.
+        decimals: those that agree to so many are equal.
 
     Returns:
         (K,) int64, positions in `cosines`.
@@ -158,15 +159,16 @@ def ranking(cosines: NDArray[np.float64]) -> NDArray[np.int64]:
         >>> ranking(np.array([0.5, 0.9, 0.5 + 1e-16])).tolist()
         [1, 0, 2]
     """
-    return np.argsort(-np.round(cosines, TIE_DECIMALS), kind="stable")
+    return np.argsort(-np.round(cosines, decimals), kind="stable")
 
 
-def highest(scores: NDArray[np.float64], count: int) -> NDArray[np.int64]:
+def highest(scores: NDArray[np.float64], count: int, decimals: int = TIE_DECIMALS) -> NDArray[np.int64]:
     """Return the positions of the `count` highest scores, as `ranking` would put them first.
 
     Args:
         scores: (V,) float64; -inf for what is not to be returned.
         count: how many, at least 1.
+        decimals: scores that agree to so many are equal.
 
     Returns:
         Up to `count` positions, int64.
@@ -175,9 +177,9 @@ def highest(scores: NDArray[np.float64], count: int) -> NDArray[np.int64]:
         >>> highest(np.array([0.1, 0.9, -np.inf, 0.5]), 2).tolist()
         [1, 3]
     """
-    floor = _reached_by(scores, min(count, len(scores))) - 0.1**TIE_DECIMALS
+    floor = _reached_by(scores, min(count, len(scores))) - 0.1**decimals
     rows = np.flatnonzero((scores >= floor) & (scores > -np.inf))
-    return rows[ranking(scores[rows])][:count]
+    return rows[ranking(scores[rows], decimals)][:count]
 
 
 def _reached_by(scores: NDArray[np.floating], count: int) -> float:

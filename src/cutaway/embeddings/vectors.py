@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from cutaway.core.errors import FormatError, ShapeError, UsageError
 from cutaway.core.trace import Trace
-from cutaway.embeddings.analogy import WordSum, direction, product_scores, trace_sum
+from cutaway.embeddings.analogy import PRODUCT_DECIMALS, WordSum, direction, product_scores, trace_sum
 from cutaway.embeddings.arguments import as_count, as_directions, as_floats, as_table
 from cutaway.embeddings.neighbors import ExactSearch, highest
 from cutaway.embeddings.similarity import cosine, lengths, trace_similarity, unit_rows
@@ -164,7 +164,7 @@ class WordVectors:
         scores = product_scores(self.vectors, self._search.lengths, words)
         if excluded is not None:
             scores[excluded] = -np.inf
-        rows = highest(scores, count)
+        rows = highest(scores, count, PRODUCT_DECIMALS)
         return self._neighbors(rows, scores[rows])
 
     def analogy(self, a: str, b: str, c: str, topn: int = 10, *, combine: Combine = "sum") -> list[Neighbor]:

@@ -83,6 +83,6 @@ def _read_file(path: Path) -> tuple[Vocabulary, NDArray[np.float32]]:
         raise FormatError(f"{path} is half of a pair: give the folder with the .npy and the .parquet file")
     if path.suffix == ".safetensors" or looks_like_safetensors(head):
         return read_safetensors(path)
-    if looks_binary(head):
+    if looks_binary(path, head):
         return read_word2vec_binary(path)
     return read_text(path)

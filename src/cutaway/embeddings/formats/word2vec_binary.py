@@ -20,26 +20,34 @@ LONGEST_WORD = 4096
 LONGEST_HEADER = 64
 
 
-def looks_binary(head: bytes) -> bool:
+def looks_binary(path: Path, head: bytes) -> bool:
     """Tell word2vec's binary format from its text format, which begin with the same line.
 
     Args:
-        head: the first bytes of a file.
+        path: the file; its ending counts only where its bytes leave it open.
+        head: its first bytes, hundreds at least.
 
     Returns:
         True if a line of two counts is followed by bytes that are no text.
 
     Example:
-        >>> looks_binary(b"1 2\\nking \\x00\\x00\\x80?\\xcd\\xcc\\xcc="), looks_binary(b"1 2\\nking 1 2")
-        (True, False)
+        >>> looks_binary(Path("a"), b"1 2\\nking \\x00\\x00\\x80?\\xcd\\xcc\\xcc=")
+        True
+        >>> looks_binary(Path("b"), b"1 2\\nking 1 2\\n")
+        False
     """
     header, _, rest = head.partition(b"\n")
     fields = header.split()
     if len(fields) != 2 or not all(field.isdigit() for field in fields):
         return False
-    first_row = rest.partition(b"\n")[0].split(b" ", 1)[-1]
-    if all(byte in b"0123456789+-.eE \r" for byte in first_row):
+    row, line_end, _ = rest.partition(b"\n")
+    numbers = row.split()[1:]
+    # A binary row may begin with what a text would end with, so the count must be right as well.
+    complete = len(numbers) == int(fields[1]) or (numbers and not line_end)
+    if complete and all(byte in b"0123456789+-.eE" for number in numbers for byte in number):
         return False
+    if path.suffix == ".bin":
+        return True
     try:
         codecs.getincrementaldecoder("utf-8")().decode(rest)  # a character may be cut off at the end
     except UnicodeDecodeError:
