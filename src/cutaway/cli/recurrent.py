@@ -3,62 +3,118 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 
 from cutaway.cli import output
+
+if TYPE_CHECKING:
+    from cutaway.finetuning.data import Labelled
+    from cutaway.recurrent.train import TrainSettings
+    from cutaway.training.loop import Epoch, History, Listener, Step
 
 app = typer.Typer(no_args_is_help=True, help="Room 3: LSTM, step by step.")
 
 
 @app.command()
 def train(
-    data: str = typer.Argument(help="A table of texts and labels, or a catalog name such as imdb."),
+    data: str = typer.Argument(help="A .csv, .tsv, .jsonl or .parquet file, or a catalog name such as imdb."),
+    text: str | None = typer.Option(None, help="The column of texts; found if not given."),
+    label: str | None = typer.Option(None, help="The column of labels; found if not given."),
     vectors: str = typer.Option("glove-6b-50d", help="Word vectors: a catalog name or a path."),
     out: Path = typer.Option(Path("runs/recurrent"), help="The run folder."),
-    hidden: int = typer.Option(96, help="Units of the LSTM."),
+    hidden: int = typer.Option(96, help="Units of the LSTM in each direction."),
+    layers: int = typer.Option(1, help="Layers of the LSTM."),
+    directions: str = typer.Option("forward", help="How a text is read: forward, or both ways."),
     pooling: str = typer.Option("max", help="What the head sees: last, max or mean of the states."),
     dropout: float = typer.Option(0.3, help="Share of the pooled state that training drops."),
     word_dropout: float = typer.Option(0.1, help="Share of the words that training reads as unknown."),
+    batch_words: int = typer.Option(16_384, help="Words in a training batch, at most."),
     rate: float = typer.Option(4e-3, help="Peak learning rate."),
     epochs: int = typer.Option(8, help="Epochs, at most."),
-    held_out: int = typer.Option(5000, help="Texts held out for validation."),
+    patience: int = typer.Option(2, help="Stop after so many epochs without a lower held-out loss."),
+    held_out: float = typer.Option(0.2, help="Texts held out: a count, or a share below 1."),
     seed: int = typer.Option(0, help="Of every random choice."),
     json: bool = typer.Option(False, "--json", help="Print the result as JSON."),
 ) -> None:
-    """Train an LSTM classifier over frozen word vectors."""
-    import json as json_module
-
-    from cutaway.cli.progress import training_listener
-    from cutaway.core.files import write_text
+    """Train an LSTM classifier over frozen word vectors; the best epoch stays in the run folder."""
+    from cutaway.core.errors import UsageError
     from cutaway.finetuning.data import read_labelled
-    from cutaway.finetuning.reader import train_reader
     from cutaway.recurrent.classifier import ClassifierSettings
     from cutaway.recurrent.train import TrainSettings
     from cutaway.training.loop import LoopSettings
     from cutaway.training.optimizer import OptimizerSettings
 
-    labelled = read_labelled(data)
+    if held_out <= 0:
+        raise UsageError(f"held_out is a count, or a share below 1, not {held_out}")
+    labelled = read_labelled(data, text=text, label=label)
+    count = round(held_out if held_out >= 1 else max(1, held_out * len(labelled)))
     model = ClassifierSettings(
         labels=tuple(labelled.classes),
         hidden=hidden,
+        layers=layers,
+        directions=directions,  # type: ignore[arg-type]
         pooling=pooling,  # type: ignore[arg-type]
         dropout=dropout,
         word_dropout=word_dropout,
     )
-    loop = LoopSettings(epochs=epochs, seed=seed, optimizer=OptimizerSettings(rate=rate))
-    settings = TrainSettings(model=model, loop=loop)
-    output.warn(f"{len(labelled)} rows, classes {', '.join(labelled.classes)}")
-    with output.progress() as bars:
-        listen = training_listener(bars, "training")
-        _, history = train_reader(labelled, vectors, settings, held_out=held_out, out=out, listen=listen)
-    write_text(out / "history.json", json_module.dumps(history.to_json(), indent=1) + "\n")
+    loop = LoopSettings(epochs=epochs, patience=patience, seed=seed, optimizer=OptimizerSettings(rate=rate))
+    settings = TrainSettings(model=model, batch_words=batch_words, loop=loop)
+    output.warn(f"{len(labelled)} rows, {count} held out, classes {', '.join(labelled.classes)}")
+    history = _train(labelled, vectors, settings, held_out=count, out=out)
     best = history.best
     if json:
         output.print_json({"run": str(out), "epoch": best.epoch, **best.validation})
         return
     measures = f"accuracy {best.validation['accuracy']:.2%}, loss {best.validation['loss']:.4f} nats"
     output.console().print(f"held-out {measures}, best epoch {best.epoch}\nrun: {out}", soft_wrap=True)
+
+
+def _train(labelled: Labelled, vectors: str, settings: TrainSettings, *, held_out: int, out: Path) -> History:
+    """Train with a progress bar; leave the history and the card beside the model."""
+    from cutaway.cli.progress import training_listener
+    from cutaway.core.errors import StoppedError
+    from cutaway.core.files import write_text
+    from cutaway.finetuning.reader import train_reader
+    from cutaway.recurrent.card import card
+
+    kept: list[Epoch] = []
+    with output.progress() as bars:
+        listen = _keeping_history(training_listener(bars, "training"), out, kept)
+        try:
+            _, history = train_reader(labelled, vectors, settings, held_out=held_out, out=out, listen=listen)
+        except KeyboardInterrupt:
+            if not kept:
+                raise
+            best = min(kept, key=lambda epoch: epoch.validation["loss"])
+            raise StoppedError(
+                f"stopped after {len(kept)} of {settings.loop.epochs} epochs: {out} holds epoch {best.epoch}"
+            ) from None
+    data = f"{labelled.source}, {held_out} of {len(labelled)} texts held out"
+    write_text(out / "card.md", card(settings, vectors, history, data))
+    return history
+
+
+def _keeping_history(listen: Listener, folder: Path, kept: list[Epoch]) -> Listener:
+    """Write history.json as each epoch ends, and note the epoch: a stopped training keeps what it did."""
+    import json as json_module
+
+    from cutaway.core.files import write_text
+    from cutaway.training.loop import History as Kept
+    from cutaway.training.loop import Step as StepEvent
+
+    history = Kept(epochs=kept)
+
+    def told(event: Step | Epoch, steps: int | None) -> None:
+        if isinstance(event, StepEvent):
+            history.steps.append(event)
+        else:
+            history.epochs.append(event)
+            write_text(folder / "history.json", json_module.dumps(history.to_json(), indent=1) + "\n")
+        listen(event, steps)
+
+    return told
 
 
 @app.command()

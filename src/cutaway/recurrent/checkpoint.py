@@ -5,6 +5,7 @@ The vector table is not stored: the config names it, and the sha256 of its file.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -17,7 +18,7 @@ import torch
 from numpy.typing import NDArray
 from safetensors.torch import load_file, save_file
 
-from cutaway.core.errors import ChecksumError, CutawayError, FormatError, MissingFileError
+from cutaway.core.errors import ChecksumError, FormatError, MissingFileError, UsageError
 from cutaway.core.files import sha256_of, whole_file, write_text
 from cutaway.recurrent.classifier import ClassifierSettings, SequenceClassifier
 from cutaway.recurrent.reading import ReadingSettings
@@ -55,8 +56,6 @@ class VectorsUsed:
             >>> VectorsUsed.of("v", np.zeros((2, 3), dtype=np.float32)).words
             2
         """
-        import hashlib
-
         rows = np.linspace(0, len(table) - 1, num=min(len(table), 1000)).astype(np.int64)
         sample = np.ascontiguousarray(table[rows], dtype="<f4").tobytes()
         digest = hashlib.sha256(sample).hexdigest()
@@ -105,10 +104,8 @@ def load_classifier(folder: Path, open_table: Callable[[str], NDArray[np.floatin
         used = VectorsUsed(**config["vectors"])
         settings = _settings(config["settings"])
         recorded = str(config["weights_sha256"])
-    except CutawayError:
-        raise
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise FormatError(f"{folder / CONFIG}: a setting is missing or of the wrong type: {error}") from error
+        raise FormatError(f"{folder / CONFIG}: a setting is missing or unusable: {error}") from error
     actual = sha256_of(folder / WEIGHTS)
     if actual != recorded:
         raise ChecksumError(
@@ -118,14 +115,18 @@ def load_classifier(folder: Path, open_table: Callable[[str], NDArray[np.floatin
     table = open_table(used.name)
     if VectorsUsed.of(used.name, table) != used:
         raise FormatError(f"{folder} was trained over another {used.name} than the one on this machine")
-    model = SequenceClassifier(settings, table)
-    _fill(model, folder / WEIGHTS)
-    return model.eval()
+    return _build(settings, table, folder / WEIGHTS).eval()
 
 
 def _settings(fields: dict[str, Any]) -> ClassifierSettings:
+    for name in ("hidden", "layers"):
+        if type(fields[name]) is not int:
+            raise TypeError(f"{name} is {fields[name]!r}, not a whole number")
+    labels = fields["labels"]
+    if not isinstance(labels, list) or not all(isinstance(label, str) for label in labels):
+        raise TypeError(f"the labels are {labels!r}, not a list of names")
     reading = ReadingSettings(**fields["reading"])
-    return ClassifierSettings(**{**fields, "labels": tuple(fields["labels"]), "reading": reading})
+    return ClassifierSettings(**{**fields, "labels": tuple(labels), "reading": reading})
 
 
 def _read_config(path: Path) -> dict[str, Any]:
@@ -138,13 +139,25 @@ def _read_config(path: Path) -> dict[str, Any]:
     return config
 
 
-def _fill(model: SequenceClassifier, path: Path) -> None:
-    """Load the weights; every one must be there, of its shape, finite, and nothing else."""
+def _build(settings: ClassifierSettings, table: NDArray[np.floating], path: Path) -> SequenceClassifier:
+    """Make the classifier of stored weights; all must be there, of their shape, finite, nothing else."""
     try:
         stored = load_file(path)
-        model.load_state_dict(stored, strict=True)
-    except (safetensors.SafetensorError, RuntimeError, ValueError) as error:
-        raise FormatError(f"{path} does not fit its config: {' '.join(str(error).split())[:200]}") from error
+    except (safetensors.SafetensorError, ValueError) as error:
+        raise FormatError(f"{path} is not a readable safetensors file: {error}") from error
     for name, tensor in stored.items():
+        if not tensor.is_floating_point():
+            raise FormatError(f"{path}: tensor {name} holds {tensor.dtype}, not floating point")
         if not bool(torch.isfinite(tensor).all()):
             raise FormatError(f"{path}: tensor {name} holds NaN or infinity")
+    if len(stored) < settings.layers:
+        raise FormatError(f"{path} holds {len(stored)} tensors: too few for {settings.layers} layers")
+    try:
+        # Without storage: a config may claim any size, and only the file's tensors take memory.
+        with torch.device("meta"):
+            model = SequenceClassifier(settings, table)
+        weights = {name: tensor.to(torch.float32) for name, tensor in stored.items()}
+        model.load_state_dict(weights, strict=True, assign=True)
+    except (RuntimeError, TypeError, UsageError) as error:
+        raise FormatError(f"{path} does not fit its config: {' '.join(str(error).split())[:200]}") from error
+    return model
