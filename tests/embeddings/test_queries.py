@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from tests.oracles import cosine as oracle
 
 from cutaway.core.errors import DataError, ShapeError, UnknownNameError, UsageError
-from cutaway.embeddings.neighbors import highest
+from cutaway.embeddings.neighbors import ExactSearch, highest
+from cutaway.embeddings.similarity import lengths, unit_rows
 from cutaway.embeddings.vectors import WordVectors
 
 
@@ -29,6 +30,18 @@ def test_a_batch_equals_one_query_after_the_other(queries) -> None:
     vectors = named(random_table(queries))
     asked = np.random.default_rng(1).normal(size=(queries, 5))
     assert vectors.nearest_batch(asked, 7) == [vectors.nearest(query, 7) for query in asked]
+
+
+def test_a_batch_leaves_out_what_each_query_excludes() -> None:
+    table = random_table(5, rows=90)
+    search = ExactSearch(table, lengths(table))
+    asked = unit_rows(np.random.default_rng(2).normal(size=(40, 5)))
+    excluded = [np.array([at, at + 1]) for at in range(40)]
+    for at, (rows, cosines) in enumerate(search.nearest_batch(asked, 6, excluded)):
+        one_by_one = search.nearest(asked[at], 6, excluded[at])
+        assert rows.tolist() == one_by_one[0].tolist()
+        assert cosines.tolist() == one_by_one[1].tolist()
+        assert not set(rows) & {at, at + 1}
 
 
 def test_a_batch_over_extreme_lengths() -> None:
@@ -106,7 +119,7 @@ def test_products_of_similarities(seed, words) -> None:
         found = named(table).most_similar(added, taken, 20, combine="product", query_words=mode)
         assert [near.word for near in found] == [f"w{row}" for row in rows]
         np.testing.assert_allclose(
-            [near.similarity for near in found], [scores[row] for row in rows], rtol=1e-9
+            [near.similarity for near in found], [scores[row] for row in rows], rtol=1e-9, atol=1e-12
         )
 
 

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from cutaway.core.errors import DataError, FormatError, ResourceError, UsageError
 from cutaway.embeddings.vectors import WordVectors
+from cutaway.embeddings.vocabulary import Vocabulary
 
 WORDS = ["the", "king", "naïve", "🙂", '"', "nan", "\x85", "007", "\u2028"]
 TABLE = np.random.default_rng(0).normal(size=(len(WORDS), 4)).astype(np.float32)
@@ -36,6 +37,24 @@ def test_what_is_saved_is_read_again(tmp_path, ending, order) -> None:
     assert again.vectors.dtype == np.float32
     assert not again.vectors.flags.writeable
     assert [path.name for path in tmp_path.iterdir()] == [f"v.{ending}"]
+
+
+def test_only_word2vec_has_a_header(tmp_path) -> None:
+    vectors = WordVectors(["a", "b"], [[1, 0.5], [-2, 1e-8]])
+    for ending, content in {"txt": "a 1 0.5\nb -2 1e-8\n", "vec": "2 2\na 1 0.5\nb -2 1e-8\n"}.items():
+        vectors.save(tmp_path / f"v.{ending}")
+        assert (tmp_path / f"v.{ending}").read_text().replace("e-08", "e-8") == content
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_a_part_of_a_large_table(tmp_path, glove, ending) -> None:
+    rows = slice(5, 9005)
+    words = Vocabulary(glove.words.arrow[rows], distinct="known")
+    WordVectors(words, glove.vectors[rows]).save(tmp_path / f"v.{ending}")
+    again = WordVectors.load(tmp_path / f"v.{ending}")
+    assert again.words[:] == glove.words[rows]
+    np.testing.assert_array_equal(again.vectors, glove.vectors[rows])
+    assert (tmp_path / f"v.{ending}").stat().st_size < 9000 * 50 * 10
 
 
 @settings(max_examples=50, deadline=None)
