@@ -76,6 +76,16 @@ def test_rows_keep_their_order_over_blocks_and_threads(
     assert parts.row_starts[-1] == len(parts.ids)
 
 
+def test_words_that_share_a_place_of_the_memory_keep_their_own_ids(
+    monkeypatch: pytest.MonkeyPatch, torture: list[str], tokenizer: Tokenizer
+) -> None:
+    texts = [*torture, *(f"unaffable{letter}{other}" for letter in "abcdefgh" for other in "ijklmnop")] * 2
+    whole = tokenizer.encode_batch(texts, threads=1)
+    monkeypatch.setattr(fast, "MEMORY", 4)
+    assert np.array_equal(tokenizer.encode_batch(texts, threads=1).ids, whole.ids)
+    assert [row.tolist() for row in whole] == open_ids(tokenizer, texts)
+
+
 def test_row_is_a_view_and_padding_fills_the_end(tokenizer: Tokenizer) -> None:
     batch = tokenizer.encode_batch(["LLMs", "", "I love it"])
     assert np.shares_memory(batch[2], batch.ids)

@@ -43,6 +43,13 @@ def test_character_has_its_fate(char: str, kind: str, becomes: str) -> None:
     assert (known.kind, known.becomes) == (kind, becomes)
 
 
+def test_no_character_folds_to_more_than_its_bytes() -> None:
+    """The compiled path takes as many ids as there are bytes."""
+    characters = bert_characters()
+    longer = [char for char in characters.decomposed if len(characters[char].becomes) > len(char.encode())]
+    assert longer == []
+
+
 def test_normalized_text_points_back_to_its_source() -> None:
     normalized = normalize("E\u0301t\0é 日")
     assert normalized.text == "ete  日 "

@@ -6,10 +6,12 @@ Imports NumPy and numba; `Tokenizer.encode_batch` imports this file when it is f
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 
@@ -20,6 +22,7 @@ from cutaway.tokenization.tables import Ints, Longs, character_tables, piece_tab
 from cutaway.tokenization.vocabulary import Vocabulary
 
 BLOCK = 1 << 17  # characters; text, ids and hot tables then share the second-level cache
+MEMORY = 1 << 15  # words
 MOST_TOKENS = 1 << 62
 
 
@@ -41,8 +44,8 @@ class FastWordPiece:
 
     def __init__(self, vocabulary: Vocabulary) -> None:
         folds = character_tables(frozenset(token[0] for token in vocabulary.special))
-        self._tables = (*folds, *piece_tables(vocabulary), special_tables(vocabulary))
-        self._widest_fold = int(np.diff(folds[1]).max(initial=1))
+        self._tables = (*folds, *piece_tables(vocabulary))
+        self._special = special_tables(vocabulary)
         self._unknown = vocabulary.unk_id
 
     def encode(
@@ -59,11 +62,15 @@ class FastWordPiece:
         Raises:
             DataError: a row is not a string.
         """
-        lengths = _lengths(texts)
-        bounds = _block_bounds(lengths)
+        bounds = _block_bounds(_lengths(texts))
+
+        own = threading.local()  # each thread has its own memory of words
 
         def work(first: int, last: int) -> tuple[Ints, Longs]:
-            return self._encode_block(texts[first:last], lengths[first:last], limits, encode_open)
+            if not hasattr(own, "memory"):
+                own.memory = np.zeros(MEMORY * kernels.MEMORY_SLOT, np.uint64)
+            tables = (*self._tables, own.memory, self._special)
+            return self._encode_block(texts[first:last], limits, tables, encode_open)
 
         if threads == 1 or len(bounds) <= 2:
             blocks = [work(*pair) for pair in pairwise(bounds)]
@@ -75,27 +82,27 @@ class FastWordPiece:
     def _encode_block(
         self,
         texts: Sequence[str],
-        lengths: Longs,
         limits: Limits,
+        tables: tuple[Any, ...],
         encode_open: Callable[[str], list[int]],
     ) -> tuple[Ints, Longs]:
         """Return a block's ids and the number of ids of each row."""
-        joined = " ".join(texts) + " "
         # A lone surrogate passes and is dropped by the table, as the U+FFFD of core.text.scrub would be.
-        chars = np.frombuffer(joined.encode("utf-32-le", "surrogatepass"), np.uint32)
-        starts = _starts(lengths + 1)
-        widest = 1 if joined.isascii() else self._widest_fold
-        ids = np.empty(len(chars) * widest + 2 * len(texts), np.int32)
+        rows = [text.encode("utf-8", "surrogatepass") for text in texts]
+        raw = np.frombuffer(b" ".join([*rows, b""]), np.uint8)
+        lengths = np.fromiter(map(len, rows), np.int64, len(rows))
+        # No character folds to more characters than it has bytes.
+        ids = np.empty(len(raw) + 2 * len(texts) + kernels.MEMORY_IDS, np.int32)
         row_starts = np.empty(len(texts) + 1, np.int64)
         needs_open = np.zeros(len(texts), np.uint8)
         settings = np.array([self._unknown, limits.first_id, limits.last_id, limits.most], np.int64)
-        used = kernels.encode_rows(chars, starts, self._tables, settings, (ids, row_starts, needs_open))
+        used = kernels.encode_rows(raw, _starts(lengths + 1), tables, settings, (ids, row_starts, needs_open))
         ids = ids[:used].copy()
         if needs_open.any():
-            rows = np.split(ids, row_starts[1:-1])
+            parts = np.split(ids, row_starts[1:-1])
             for row in np.flatnonzero(needs_open):
-                rows[row] = np.array(encode_open(texts[int(row)]), np.int32)
-            return np.concatenate(rows), np.array([len(row) for row in rows], np.int64)
+                parts[row] = np.array(encode_open(texts[int(row)]), np.int32)
+            return np.concatenate(parts), np.array([len(part) for part in parts], np.int64)
         return ids, np.diff(row_starts)
 
 

@@ -18,7 +18,7 @@ _SURROGATES = slice(0xD800, 0xE000)
 
 Ints = NDArray[np.int32]
 Longs = NDArray[np.int64]
-SpecialTables = tuple[NDArray[np.uint32], Longs, Ints]
+SpecialTables = tuple[NDArray[np.uint8], Longs, Ints]
 
 _KINDS: dict[Kind, int] = {
     "removed": kernels.NOTHING,
@@ -31,15 +31,15 @@ _KINDS: dict[Kind, int] = {
 
 
 @cache
-def character_tables(opening: frozenset[str]) -> tuple[Ints, Ints, Ints]:
+def character_tables(opening: frozenset[str]) -> tuple[Ints, Ints, Ints, Ints]:
     """Pack every character's kind and fold into one number; tokenizers share the result.
 
     Args:
         opening: the characters that a special token may start with.
 
     Returns:
-        The entry of each code point, (0x110000,); where each fold to several characters starts; these
-        folds' characters, end to end.
+        The entry of each byte of UTF-8, (256,); the entry of each code point, (0x110000,); where each
+        fold to several characters starts; these folds' characters, end to end.
     """
     characters = bert_characters()
     entries = _single_entries(characters)
@@ -58,7 +58,9 @@ def character_tables(opening: frozenset[str]) -> tuple[Ints, Ints, Ints]:
     for char in opening:
         entries[ord(char)] |= kernels.OPENS_SPECIAL
     chars, starts = _flat(long)
-    return entries, starts.astype(np.int32), chars
+    bytes_ = np.full(256, kernels.MORE_BYTES, np.int32)
+    bytes_[:128] = entries[:128]
+    return bytes_, entries, starts.astype(np.int32), chars
 
 
 def piece_tables(vocabulary: Vocabulary) -> tuple[NDArray[np.uint64], Longs]:
@@ -76,10 +78,12 @@ def piece_tables(vocabulary: Vocabulary) -> tuple[NDArray[np.uint64], Longs]:
 
 
 def special_tables(vocabulary: Vocabulary) -> SpecialTables:
-    """Return the special tokens' characters, where each starts, and their ids; longest first."""
+    """Return the special tokens' bytes, where each starts, and their ids; longest first."""
     tokens = sorted(vocabulary.special, key=len, reverse=True)
-    chars, starts = _flat(tokens)
-    return chars.astype(np.uint32), starts, np.array([vocabulary.special[t] for t in tokens], np.int32)
+    raw = [token.encode("utf-8") for token in tokens]
+    starts = np.array([0, *accumulate(map(len, raw))], np.int64)
+    ids = np.array([vocabulary.special[token] for token in tokens], np.int32)
+    return np.frombuffer(b"".join(raw), np.uint8).copy(), starts, ids
 
 
 def _single_entries(characters: Characters) -> Ints:

@@ -1,0 +1,105 @@
+"""A benchmark's record: what was measured, on which machine, at which commit, with which versions.
+
+A record is one JSON file, `results/<room>-<date>.json`; another run on the same day replaces it. It
+names no host, no user and no path.
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+import os
+import platform
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+RESULTS = Path(__file__).with_name("results")
+PACKAGES = (
+    "cutaway",
+    "numpy",
+    "numba",
+    "torch",
+    "pyarrow",
+    "tokenizers",
+    "transformers",
+    "gensim",
+    "scikit-learn",
+)
+
+
+def write_record(room: str, results: Sequence[Mapping[str, object]]) -> Path:
+    """Write a room's record and print its results, one a line.
+
+    Args:
+        room: "tokenization", "embeddings", ...
+        results: one mapping a measurement: "work" says what was done; times in seconds, raw ones as
+            lists; a "ratio" is to the peer named in "peer", measured in the same run.
+
+    Returns:
+        Where the record lies.
+    """
+    now = datetime.datetime.now(datetime.UTC)
+    record = {
+        "room": room,
+        "date": now.date().isoformat(),
+        "command": f"python benchmarks/{Path(sys.argv[0]).name}",
+        "commit": _commit(),
+        "machine": _machine(),
+        "versions": {"python": platform.python_version(), **_versions()},
+        "results": list(results),
+    }
+    RESULTS.mkdir(exist_ok=True)
+    path = RESULTS / f"{room}-{record['date']}.json"
+    path.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    for result in results:
+        shown = {name: value for name, value in result.items() if not isinstance(value, list | tuple)}
+        print("  ".join(f"{name}: {_short(value)}" for name, value in shown.items()))
+    print(f"record: benchmarks/results/{path.name}")
+    return path
+
+
+def _commit() -> str:
+    """Return the commit, with "+changes" where tracked files differ from it."""
+
+    def git(*words: str) -> str:
+        folder = Path(__file__).parent
+        done = subprocess.run(["git", *words], cwd=folder, capture_output=True, text=True, check=False)
+        return done.stdout.strip()
+
+    changed = git("status", "--porcelain", "--untracked-files=no")
+    return (git("rev-parse", "HEAD") or "unknown") + ("+changes" if changed else "")
+
+
+def _machine() -> dict[str, object]:
+    return {
+        "processor": _processor(),
+        "architecture": platform.machine(),
+        "cores": os.cpu_count(),
+        "memory_gb": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9, 1),
+        "system": platform.system(),
+        "load_average": [round(load, 2) for load in os.getloadavg()],
+    }
+
+
+def _processor() -> str:
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text(encoding="utf-8").splitlines() if info.is_file() else []
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or "unknown"
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def _short(value: object) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
