@@ -15,7 +15,7 @@ const data = (columns: string[]): HeatmapData => ({
 
 describe("geometry", () => {
   it("stands labels upright when one is wider than its cell", () => {
-    const cells = squareCells(2, 640);
+    const cells = squareCells(2, 640, 48);
     expect(geometry(data(["ab", "cd"]), cells)).toMatchObject({ upright: false, top: 20 });
     expect(geometry(data(["ab", "unforgettably"]), cells).upright).toBe(true);
   });

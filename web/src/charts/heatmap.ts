@@ -1,12 +1,18 @@
 /** What a heat map is given, and the geometry that its parts share. */
 
-import type { Mark } from "../marks/marks.svelte";
+import { touches, type Mark } from "../marks/marks.svelte";
 import { labelRoom, labelWidth, type Cells } from "./layout";
 import type { Scale } from "./scales";
 
 export interface Label {
   text: string;
   mark: Mark | null;
+  /** Further spans that the label stands for: a word that comes again. */
+  also?: readonly Mark[];
+}
+
+export function standsFor(label: Label, mark: Mark | null): boolean {
+  return touches(label.mark, mark) || (label.also?.some((other) => touches(other, mark)) ?? false);
 }
 
 export interface Cell {
