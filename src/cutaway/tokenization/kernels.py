@@ -78,9 +78,9 @@ def edge_slot(edges: Any, key: Any) -> Any:
         at = (at + _ONE) & mask
 
 
-@kernel("void(int32[::1], int64[::1], uint8[::1], uint64[::1], int64[::1])")
-def build(chars: Any, starts: Any, inner: Any, words: Any, edges: Any) -> None:
-    """Fill the word table and the trie, both all zero, with the vocabulary.
+@kernel("int64(int32[::1], int64[::1], uint8[::1], uint64[::1], int64[::1])")
+def build(chars: Any, starts: Any, inner: Any, words: Any, edges: Any) -> Any:
+    """Fill the word table and the trie, both all zero, with the vocabulary; return the number of nodes.
 
     Args:
         chars: the pieces' characters, without the prefix of inner pieces, one after the other.
@@ -106,6 +106,7 @@ def build(chars: Any, starts: Any, inner: Any, words: Any, edges: Any) -> None:
         if inner[piece] == 0 and widest < WIDE and starts[piece + 1] - starts[piece] <= PACKED:
             slot = word_slot(words, low, high)
             words[slot], words[slot + 1], words[slot + 2] = low, high, np.uint64(piece)
+    return nodes
 
 
 @kernel("int64(int32[::1], int64, int64[::1], int64, int32[::1], int64)")

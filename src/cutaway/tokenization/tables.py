@@ -71,9 +71,12 @@ def piece_tables(vocabulary: Vocabulary) -> tuple[NDArray[np.uint64], Longs]:
         for piece, is_inner in zip(vocabulary.pieces, inner, strict=True)
     ]
     chars, starts = _flat(bare)
+    flags = np.array(inner, np.uint8)
     words = np.zeros(_slots(len(bare)) * kernels.WORD_SLOT, np.uint64)
-    edges = np.zeros(_slots(len(chars)) * kernels.EDGE_SLOT, np.int64)
-    kernels.build(chars, starts, np.array(inner, np.uint8), words, edges)
+    roomy = np.zeros(_slots(len(chars)) * kernels.EDGE_SLOT, np.int64)
+    nodes = kernels.build(chars, starts, flags, words, roomy)  # counts the edges, which share prefixes
+    edges = np.zeros(_slots(nodes) * kernels.EDGE_SLOT, np.int64)
+    kernels.build(chars, starts, flags, words, edges)
     return words, edges
 
 
