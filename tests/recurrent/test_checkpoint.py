@@ -157,7 +157,6 @@ def test_a_config_that_is_none_is_refused(folder: Path, table: Table, text: str)
         ("hidden", 10**7),
         ("hidden", 10**12),
         ("hidden", 10**30),
-        ("layers", 10**9),
         ("layers", 1),
         ("layers", None),
         ("labels", "no"),
@@ -187,6 +186,12 @@ def test_a_config_with_a_wrong_setting_is_refused(
     assert str(folder) in str(caught.value)
     assert isinstance(caught.value, CutawayError)
     assert caught.value.exit_code == 1
+
+
+def test_more_layers_than_the_file_can_hold_are_not_even_built(folder: Path, table: Table) -> None:
+    edit(folder, lambda config: config["settings"].update(layers=1000))
+    with pytest.raises(FormatError, match="too few for 1000 layers"):
+        load_classifier(folder, lambda name: table)
 
 
 def test_other_vectors_are_refused(folder: Path, table: Table) -> None:
