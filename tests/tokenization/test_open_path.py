@@ -56,6 +56,15 @@ def test_normalized_text_points_back_to_its_source() -> None:
     assert normalized.sources == [0, 2, 4, 5, 6, 6, 6]
 
 
+@pytest.mark.parametrize(
+    ("text", "folded", "sources"), [("A\tb", "a b", [0, 1, 2]), ("A\0B\x7fc", "abc", [0, 2, 4])]
+)
+def test_ascii_is_folded_like_any_text(text: str, folded: str, sources: list[int]) -> None:
+    normalized = normalize(text)
+    assert (normalized.text, list(normalized.sources)) == (folded, sources)
+    assert normalize(text + "é").text == folded + "e"
+
+
 def test_words_end_at_space_and_around_punctuation() -> None:
     words = [(word.text, word.start, word.end) for word in split_words("  don't ##a ")]
     assert words == [("don", 2, 5), ("'", 5, 6), ("t", 6, 7), ("#", 8, 9), ("#", 9, 10), ("a", 10, 11)]

@@ -12,7 +12,9 @@ Standard, section 3.11, definition D109.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 from cutaway.tokenization.characters import bert_characters
 
@@ -22,7 +24,7 @@ class Normalized:
     """Normalized text, and for each of its characters the position in the original."""
 
     text: str
-    sources: list[int]
+    sources: Sequence[int]
 
     def span(self, start: int, end: int) -> tuple[int, int]:
         """Return the part of the original that `text[start:end]` came from; it is not empty."""
@@ -45,6 +47,8 @@ def normalize(text: str) -> Normalized:
         [0, 0, 0, 1]
     """
     characters = bert_characters()
+    if text.isascii() and len(plain := text.translate(_ascii_folds())) == len(text):
+        return Normalized(plain, range(len(text)))  # each character is one still: no need to look at it
     writer = _Writer()
     for position, char in enumerate(text):
         known = characters[char]
@@ -67,6 +71,11 @@ def normalize(text: str) -> Normalized:
             extra = True
     writer.end_cluster()
     return Normalized("".join(writer.chars), writer.sources)
+
+
+@cache
+def _ascii_folds() -> dict[int, str]:
+    return {code: bert_characters()[chr(code)].becomes for code in range(128)}
 
 
 class _Writer:
