@@ -74,7 +74,10 @@ def test_wrong_bodies_are_one_line(client: TestClient, body: bytes, kind: str) -
     assert len(answer.json()["error"]) < 300
 
 
-@pytest.mark.parametrize(("method", "path", "status"), [("GET", "/api/tour", 404), ("DELETE", "/api/tour", 405), ("GET", "/api/none", 404)])
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [("GET", "/api/tour", 404), ("DELETE", "/api/tour", 405), ("GET", "/api/none", 404)],
+)
 def test_wrong_routes_are_one_line(client: TestClient, method: str, path: str, status: int) -> None:
     answer = client.request(method, path)
     assert answer.status_code == status
