@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-SHADES = 40
+SHADES = 60  # both scales pass through their stops at whole shades
 
 Color = tuple[float, float, float]
 
@@ -78,7 +78,7 @@ polyline{fill:none;stroke:var(--ink);stroke-width:1.5}
 circle{fill:var(--paper);stroke:var(--ink);stroke-width:1.5}
 .legend{display:flex;gap:8px;align-items:center;font:12px/16px var(--mono)}
 .legend span{display:flex;border:1px solid var(--line)}
-.legend i{width:4px;height:9px}
+.legend i{width:3px;height:9px}
 .answer{font-size:40px;line-height:48px;font-weight:600}
 .steps{display:grid;gap:2px;margin:0;padding:8px 12px;border-left:2px solid var(--line);list-style:none;
 font:12px/20px var(--mono)}
@@ -106,11 +106,11 @@ def style(words: int) -> str:
 
 
 def fill_class(scale: str, value: float) -> str:
-    """Return the class that fills a cell: signed from −1 to 1, unsigned from 0 to 1, in 41 shades.
+    """Return the class that fills a cell: signed from −1 to 1, unsigned from 0 to 1, in 61 shades.
 
     Example:
         >>> fill_class("signed", 0.0), fill_class("unsigned", 0.5), fill_class("unsigned", 7)
-        ('s20', 'u20', 'u40')
+        ('s30', 'u30', 'u60')
     """
     part = (value + 1) / 2 if scale == "signed" else value
     return f"{scale[0]}{round(min(max(part, 0.0), 1.0) * SHADES)}"

@@ -54,9 +54,7 @@ class Page(StaticFiles):
     """The built files: those with a hash in their name never change, the page itself is asked for anew."""
 
     async def get_response(self, path: str, scope: Scope) -> Response:
-        """Answer with the file; a path that is no path at all is a file that is not there."""
-        if "\0" in path:
-            raise HTTPException(404)
+        """Answer with the file, and how long it may be kept."""
         response = await super().get_response(path, scope)
         fixed = path.startswith("assets/")
         response.headers["cache-control"] = "public, max-age=31536000, immutable" if fixed else "no-cache"

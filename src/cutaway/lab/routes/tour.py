@@ -4,23 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import json
-from typing import Annotated, Any
 
 from fastapi import APIRouter, HTTPException
 from fastapi.responses import Response
-from pydantic import BaseModel, BeforeValidator, ConfigDict
+from pydantic import BaseModel, ConfigDict
 from starlette.concurrency import run_in_threadpool
-
-from cutaway.core.text import scrub
 
 MOST_WAITING = 8
 
 router = APIRouter(prefix="/api")
-
-
-def _scrubbed(value: Any) -> Any:
-    """JSON can spell lone surrogates; pydantic refuses them, the text policy replaces them."""
-    return scrub(value) if isinstance(value, str) else value
 
 
 class TourRequest(BaseModel):
@@ -28,7 +20,7 @@ class TourRequest(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
-    text: Annotated[str, BeforeValidator(_scrubbed)]
+    text: str
 
 
 class Queue:
