@@ -10,6 +10,7 @@ import pytest
 from cutaway.core.trace import PACKAGE
 from cutaway.tokenization.characters import bert_characters
 from cutaway.tokenization.normalize import normalize
+from cutaway.tokenization.special import SpecialFinder
 from cutaway.tokenization.tokenizer import Tokenizer
 from cutaway.tokenization.wordpiece import split_word, tries
 from cutaway.tokenization.words import split_words
@@ -63,6 +64,12 @@ def test_ascii_is_folded_like_any_text(text: str, folded: str, sources: list[int
     normalized = normalize(text)
     assert (normalized.text, list(normalized.sources)) == (folded, sources)
     assert normalize(text + "é").text == folded + "e"
+
+
+def test_special_tokens_are_cut_leftmost_and_longest() -> None:
+    finder = SpecialFinder(["<a>", "<a>b", "b<"])
+    parts = [(part.text, part.start, part.special) for part in finder.cut("x<a>bb<a>")]
+    assert parts == [("x", 0, False), ("<a>b", 1, True), ("b<", 5, True), ("a>", 7, False)]
 
 
 def test_words_end_at_space_and_around_punctuation() -> None:
