@@ -63,6 +63,8 @@ def test_batch_equals_single_with_any_vocabulary(
     tokenizer = Tokenizer(Vocabulary([*SPECIAL, *starts, *(f"##{piece}" for piece in inner)]))
     batch = tokenizer.encode_batch(texts, threads=1)
     assert [row.tolist() for row in batch] == open_ids(tokenizer, texts)
+    for text in texts:  # the trace looks up pieces of any length
+        assert tokenizer.trace(text).table("tokens").column("id") == tokenizer.encode(text, special=False).ids
 
 
 def test_rows_keep_their_order_over_blocks_and_threads(

@@ -248,7 +248,7 @@ class Tokenizer:
         if pieces is None:
             if len(self._known_words) >= _REMEMBERED_WORDS:
                 self._known_words.clear()
-            pieces = self._known_words[word] = split_word(word, self.vocabulary.ids)
+            pieces = self._known_words[word] = split_word(word, self.vocabulary.ids, self.vocabulary.longest)
         return pieces
 
 

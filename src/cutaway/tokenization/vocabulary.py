@@ -70,6 +70,11 @@ class Vocabulary:
         return {piece: self.ids[piece] for piece in (*_REQUIRED, MASK) if piece in self.ids}
 
     @cached_property
+    def longest(self) -> int:
+        """The most characters that a piece has, its prefix counted."""
+        return max(map(len, self.pieces))
+
+    @cached_property
     def sha256(self) -> str:
         """The sha256 of the pieces as a vocab.txt: one a line, in UTF-8, each line ended."""
         return hashlib.sha256("".join(f"{piece}\n" for piece in self.pieces).encode("utf-8")).hexdigest()

@@ -37,7 +37,7 @@ class Try(NamedTuple):
     id: int | None
 
 
-def tries(word: str, ids: Mapping[str, int]) -> Iterator[Try]:
+def tries(word: str, ids: Mapping[str, int], longest: int = LONGEST_WORD) -> Iterator[Try]:
     """Yield every look of the greedy longest match, found or not.
 
     From each start, the longest end first; a find moves the start to its end. When nothing matches
@@ -46,6 +46,7 @@ def tries(word: str, ids: Mapping[str, int]) -> Iterator[Try]:
     Args:
         word: normalized, without white space.
         ids: piece to id.
+        longest: the most characters that a piece can have; longer ones are not looked up.
 
     Yields:
         Tries in order. A word over 100 characters is not looked up at all: one try, without an id.
@@ -59,7 +60,7 @@ def tries(word: str, ids: Mapping[str, int]) -> Iterator[Try]:
         return
     start = 0
     while start < len(word):
-        for end in range(len(word), start, -1):
+        for end in range(min(len(word), start + longest), start, -1):
             piece = word[start:end] if start == 0 else PREFIX + word[start:end]
             found = ids.get(piece)
             yield Try(start, end, piece, found)
@@ -70,12 +71,13 @@ def tries(word: str, ids: Mapping[str, int]) -> Iterator[Try]:
             return
 
 
-def split_word(word: str, ids: Mapping[str, int]) -> tuple[Piece, ...]:
+def split_word(word: str, ids: Mapping[str, int], longest: int = LONGEST_WORD) -> tuple[Piece, ...]:
     """Return a word's pieces; one [UNK] for all of it if any part is unknown.
 
     Args:
         word: normalized, without white space.
         ids: piece to id; "[UNK]" must be among them.
+        longest: the most characters that a piece can have.
 
     Returns:
         Pieces that cover the word from start to end.
@@ -85,7 +87,7 @@ def split_word(word: str, ids: Mapping[str, int]) -> tuple[Piece, ...]:
         (Piece(id=7, start=0, end=2), Piece(id=8, start=2, end=4))
     """
     pieces = tuple(
-        Piece(found.id, found.start, found.end) for found in tries(word, ids) if found.id is not None
+        Piece(found.id, found.start, found.end) for found in tries(word, ids, longest) if found.id is not None
     )
     if pieces and pieces[-1].end == len(word):
         return pieces
