@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 if TYPE_CHECKING:
     from cutaway.embeddings.vectors import WordVectors
@@ -20,6 +21,11 @@ if "CUTAWAY_DATA" not in os.environ and BESIDE.is_dir():
 _WORKER = os.environ.get("PYTEST_XDIST_WORKER", "main")
 os.environ.setdefault("CUTAWAY_CACHE", str(ROOT / ".pytest_cache" / f"cutaway-{_WORKER}"))
 os.environ["HF_HUB_OFFLINE"] = "1"
+
+
+# No test is timed: a first call compiles, and machines are shared.
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
 
 
 @pytest.fixture(scope="session")
