@@ -30,6 +30,13 @@ PACKAGES = (
 )
 
 
+def use_data_beside() -> None:
+    """Let the catalog look into ../shared/data, as the tests do, unless CUTAWAY_DATA says otherwise."""
+    beside = Path(__file__).parents[2] / "shared" / "data"
+    if beside.is_dir():
+        os.environ.setdefault("CUTAWAY_DATA", str(beside))
+
+
 def write_record(room: str, results: Sequence[Mapping[str, object]]) -> Path:
     """Write a room's record and print its results, one a line.
 

@@ -2,7 +2,8 @@
 
     python benchmarks/tokenization.py
 
-One pinned core, one thread, peers in turn, medians. Needs the data folder (CUTAWAY_DATA).
+One pinned core, one thread, peers in turn, medians. Needs the data folder (CUTAWAY_DATA, by
+default ../shared/data where it is there).
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ import pyarrow.parquet as pq
 import tokenizers
 
 from cutaway.catalog.resolve import resolve
+from cutaway.core.errors import CutawayError
 from cutaway.tokenization.tokenizer import Tokenizer
 
 REVIEWS = 10_000
@@ -116,8 +118,9 @@ def whole_process(runs: int = 7) -> dict[str, object]:
 
 
 def main() -> None:
-    from record import write_record
+    from record import use_data_beside, write_record
 
+    use_data_beside()
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     ours = Tokenizer.load("bert-base-uncased")
     peer = tokenizers.Tokenizer.from_file(str(resolve("all-MiniLM-L6-v2").files["tokenizer.json"]))
@@ -127,4 +130,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except CutawayError as error:
+        sys.exit(f"not measured: {error}")
