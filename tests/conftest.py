@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,8 @@ if "CUTAWAY_DATA" not in os.environ and BESIDE.is_dir():
 _WORKER = os.environ.get("PYTEST_XDIST_WORKER", "main")
 os.environ.setdefault("CUTAWAY_CACHE", str(ROOT / ".pytest_cache" / f"cutaway-{_WORKER}"))
 os.environ["HF_HUB_OFFLINE"] = "1"
+# A suite started in a script's background inherits "ignore interrupts", and so would every process it starts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 # No test is timed: a first call compiles, and machines are shared.
