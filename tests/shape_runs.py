@@ -58,6 +58,7 @@ def run_embeddings() -> None:
     words = ["king", "queen", "man", "woman", "hand"]
     vectors = WordVectors(words, np.random.default_rng(0).normal(size=(5, 3)).astype(np.float32))
     vectors.similarity("king", "queen")
+    vectors.most_similar(["king"], ["man"], combine="product")
     vectors.most_similar(positive=["king", "woman"], negative=["man"], topn=2)
     vectors.trace_most_similar(positive=["king", "woman"], negative=["man"], topn=2)
     trace_words(vectors, ("king", "man"), topn=2)

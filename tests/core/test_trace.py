@@ -115,7 +115,7 @@ def test_terminal_shows_markup_as_text() -> None:
         console.print(small())
         shown = console.export_text()
     assert "[red]second[/red]" in shown
-    assert "1  3" in shown
+    assert "1.00  3.00" in shown
 
 
 def test_include_takes_over_everything() -> None:
@@ -131,13 +131,13 @@ def test_include_takes_over_everything() -> None:
 @pytest.mark.parametrize(
     ("value", "shown"),
     [
-        (0.5, "0.5"),
+        (0.5, "0.500"),
         (-0.12345, "−0.123"),
         (1234567.0, "1.23e+06"),
         (3, "3"),
         (-3, "−3"),
         (True, "True"),
-        (0.0, "0"),
+        (0.0, "0.00"),
     ],
 )
 def test_numbers_show_three_digits_and_a_true_minus(value: float, shown: str) -> None:

@@ -18,12 +18,13 @@ def number(value: Any) -> str:
     """Return three significant digits with a true minus, as every figure shows them.
 
     Example:
-        >>> number(-0.123456), number(7), number(1234.5)
-        ('−0.123', '7', '1.23e+03')
+        >>> number(-0.123456), number(0.84), number(7), number(1234.5), number(100.0)
+        ('−0.123', '0.840', '7', '1.23e+03', '100')
     """
     if isinstance(value, (bool, np.bool_)) or value is None:
         return str(value)
-    text = str(int(value)) if isinstance(value, (int, np.integer)) else f"{float(value):.3g}"
+    whole = isinstance(value, (int, np.integer))
+    text = str(int(value)) if whole else f"{float(value):#.3g}".removesuffix(".")
     return text.replace("-", "−", 1) if text.startswith("-") else text
 
 

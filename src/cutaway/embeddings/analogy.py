@@ -90,7 +90,7 @@ def product_scores(
         Levy and Goldberg 2014, Linguistic regularities in sparse and explicit word representations,
         CoNLL, section 6, equation 4; cos⁺ as there, for vectors with negative numbers.
     """
-    rows = vectors[list(words.rows)].astype(np.float64)
+    rows = vectors[list(words.rows)].astype(np.float64)  # (W, D)
     scores = np.ones(len(vectors))
     added = np.array(words.signs) > 0
     for start in range(0, len(vectors), ROWS_AT_A_TIME):
