@@ -43,7 +43,7 @@ class Within:
 
     Attributes:
         batch: where the rows begin and end.
-        causal: "no" or "yes".
+        causal: whether later tokens are hidden.
     """
 
     batch: PackedBatch
