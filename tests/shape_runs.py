@@ -16,8 +16,13 @@ ROWS = [np.array([3, 1, 4]), np.array([5, 2]), np.array([6, 5, 3, 5]), np.array(
 def run_transformers() -> None:
     import torch
 
-    from cutaway.transformers.attention import attend
+    from cutaway.transformers.attention import attend, attend_fast
+    from cutaway.transformers.block import Block
+    from cutaway.transformers.config import BlockConfig
+    from cutaway.transformers.masks import cross_mask
     from cutaway.transformers.packing import PackedBatch
+    from cutaway.transformers.positions import sinusoids
+    from cutaway.transformers.sight import Across, Within
 
     torch.manual_seed(0)
     bert = small_bert()
@@ -29,6 +34,17 @@ def run_transformers() -> None:
     bert.trace([3, 1, 4, 1, 5], tokens=list("abcde"))
     attend(torch.ones(2, 3, 5, 4), torch.ones(2, 3, 6, 4), torch.ones(2, 3, 6, 7))
     attend(torch.ones(2, 3, 5, 4), torch.ones(2, 3, 5, 4), torch.ones(2, 3, 5, 4), causal=True)
+    mask = cross_mask(torch.tensor([2, 5]), 3, 5)
+    attend_fast(
+        torch.ones(2, 3, 3, 4), torch.ones(2, 3, 5, 4), torch.ones(2, 3, 5, 4), mask=mask, causal=True
+    )
+    sinusoids(3, 6)
+    config = BlockConfig(
+        width=8, heads=2, feed_forward=13, activation="swiglu", places="rotary", sees="own row and a source"
+    )
+    sources, encoded = PackedBatch.from_rows(ROWS[::-1]), torch.ones(11, 8)
+    across = Across(targets=batch, sources=sources, encoded=encoded)
+    Block(config)(torch.ones(11, 8), Within(batch=batch, causal=True), across)
 
 
 def run_recurrent() -> None:

@@ -17,6 +17,8 @@ _HOMES = {
     "WordVectors": "cutaway.embeddings.vectors",
     "LSTM": "cutaway.recurrent.lstm",
     "Bert": "cutaway.transformers.bert",
+    "DistilBert": "cutaway.transformers.bert",
+    "Roberta": "cutaway.transformers.bert",
     "Classifier": "cutaway.finetuning.classifier",
     "finetune": "cutaway.finetuning.finetune",
     "CutawayError": "cutaway.core.errors",
@@ -28,6 +30,8 @@ __all__ = [
     "Bert",
     "Classifier",
     "CutawayError",
+    "DistilBert",
+    "Roberta",
     "Tokenizer",
     "Trace",
     "WordVectors",
@@ -43,7 +47,7 @@ if TYPE_CHECKING:
     from cutaway.finetuning.finetune import finetune
     from cutaway.recurrent.lstm import LSTM
     from cutaway.tokenization.tokenizer import Tokenizer
-    from cutaway.transformers.bert import Bert
+    from cutaway.transformers.bert import Bert, DistilBert, Roberta
 
 
 def __getattr__(name: str) -> Any:

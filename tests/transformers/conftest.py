@@ -15,7 +15,7 @@ import torch
 from cutaway.transformers.bert import Bert
 from cutaway.transformers.checkpoint import assign
 from cutaway.transformers.config import BertConfig, BlockConfig
-from cutaway.transformers.key_maps import BERT_IGNORED, bert_keys
+from cutaway.transformers.key_maps import keys_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,7 +78,7 @@ def make_pair() -> Callable[..., Pair]:
                     weight.add_(torch.randn_like(weight) * 0.3)
         ours = Bert(config).eval()
         tensors = {name: tensor.clone() for name, tensor in theirs.state_dict().items()}
-        assign(ours, tensors, bert_keys(config.layers), ignored=BERT_IGNORED)
+        assign(ours, tensors, keys_of("bert", dict(ours.named_parameters())))
         return Pair(ours=ours, theirs=theirs)
 
     return make

@@ -1,4 +1,6 @@
-"""BERT: embeddings and a stack of encoder blocks, from a checkpoint's weights.
+"""The BERT family: embeddings and a stack of encoder blocks, from a checkpoint's weights.
+
+A member is a configuration and a key map: `Bert`, `Roberta` and `DistilBert` differ in what they load.
 
 Legend: B rows, T columns of a padded batch, N tokens of all rows together, D width.
 """
@@ -6,22 +8,28 @@ Legend: B rows, T columns of a padded batch, N tokens of all rows together, D wi
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import ClassVar, Self
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from cutaway.core.errors import ShapeError
+from cutaway.core.errors import ShapeError, UsageError
 from cutaway.core.trace import Trace
 from cutaway.transformers.block import Block
-from cutaway.transformers.checkpoint import assign, find_checkpoint, limits_for
+from cutaway.transformers.checkpoint import assign, body_of, find_checkpoint, limits_for
 from cutaway.transformers.config import BertConfig
+from cutaway.transformers.config_json import read_config
 from cutaway.transformers.embeddings import Embeddings
-from cutaway.transformers.key_maps import BERT_IGNORED, bert_keys
+from cutaway.transformers.key_maps import keys_of
 from cutaway.transformers.packing import IntArray, PackedBatch
 from cutaway.transformers.safetensors_file import map_tensors
 from cutaway.transformers.trace import trace_bert
+
+# Tensors of one block, and all others: how long an honest header can be.
+_PARAMETERS_A_BLOCK, _PARAMETERS_OUTSIDE = 16, 7
 
 
 class Bert(nn.Module):
@@ -44,6 +52,8 @@ class Bert(nn.Module):
         torch.Size([3, 384])
     """
 
+    family: ClassVar[str] = "bert"
+
     def __init__(self, config: BertConfig) -> None:
         super().__init__()
         self.config = config
@@ -51,29 +61,32 @@ class Bert(nn.Module):
         self.sha256 = ""
         self.embeddings = Embeddings(config)
         self.blocks = nn.ModuleList(Block(config.block) for _ in range(config.layers))
-        self.pooler = nn.Linear(config.width, config.width)
+        self.pooler = nn.Linear(config.width, config.width) if config.pooler == "tanh" else None
 
     @classmethod
-    def load(cls, name_or_path: str | Path) -> Bert:
+    def load(cls, name_or_path: str | Path) -> Self:
         """Load a checkpoint, ready for prediction (`eval` mode), its weights mapped from the file.
 
         Args:
             name_or_path: a catalog name ("all-MiniLM-L6-v2"), or a folder with config.json and
-                model.safetensors.
+                model.safetensors. A head's weights are left out.
 
         Returns:
             The model.
         """
         files = find_checkpoint(name_or_path)
-        config = BertConfig.from_json(files.config)
-        keys = bert_keys(config.layers)
-        tensors = map_tensors(files.weights, limits=limits_for(keys))
+        family, config = read_config(files.config, (cls.family,))
+        assert isinstance(config, BertConfig)
+        limits = limits_for(_PARAMETERS_A_BLOCK * config.layers + _PARAMETERS_OUTSIDE)
+        tensors = body_of(map_tensors(files.weights, limits=limits), family)
+        if "pooler.dense.weight" not in tensors:
+            config = replace(config, pooler="none")
         # On the meta device nothing is allocated or drawn at random only to be replaced.
         with torch.device("meta"):
-            bert = cls(config)
-        assign(bert, tensors, keys, ignored=BERT_IGNORED)
-        bert.name, bert.sha256 = files.name, files.sha256
-        return bert.eval()
+            model = cls(config)
+        assign(model, tensors, keys_of(family, dict(model.named_parameters())))
+        model.name, model.sha256 = files.name, files.sha256
+        return model.eval()
 
     def forward(self, batch: PackedBatch) -> Tensor:
         """Encode packed rows.
@@ -107,6 +120,10 @@ class Bert(nn.Module):
             raise ShapeError(f"ids are {list(ids.shape)} and mask {list(mask.shape)}: both must be (B, T)")
         real = mask.bool()
         batch = PackedBatch.from_padded(ids, real)
+        if self.config.first_position:
+            # RoBERTa counts what is not padding, where BERT counts columns.
+            rows_of_ids = [row[keep].cpu().numpy() for row, keep in zip(ids, real, strict=True)]
+            batch = PackedBatch.from_rows(rows_of_ids).to(ids.device)
         rows = batch.split(self(batch))
         hidden = rows[0].new_zeros((*ids.shape, self.config.width))  # (B, T, D)
         return hidden.masked_scatter(real.unsqueeze(-1), torch.cat(rows))
@@ -120,7 +137,12 @@ class Bert(nn.Module):
 
         Returns:
             (B, D) float, in the caller's order.
+
+        Raises:
+            UsageError: the checkpoint has no pooler.
         """
+        if self.pooler is None:
+            raise UsageError(f"{self.name or 'this model'} has no pooler: use batch.first or batch.mean")
         return torch.tanh(self.pooler(batch.first(hidden)))
 
     def embed(self, batch: PackedBatch) -> Tensor:
@@ -159,3 +181,23 @@ class Bert(nn.Module):
             (6, 12, 3, 3)
         """
         return trace_bert(self, ids, tokens=tokens, types=types)
+
+
+class Roberta(Bert):
+    """BERT trained longer, on more text, without the next-sentence task; positions begin at row 2.
+
+    Source:
+        Liu et al. 2019, arXiv:1907.11692, section 4.
+    """
+
+    family: ClassVar[str] = "roberta"
+
+
+class DistilBert(Bert):
+    """Half of BERT's blocks, taught by the whole; no types and no pooler.
+
+    Source:
+        Sanh et al. 2019, arXiv:1910.01108, section 3.
+    """
+
+    family: ClassVar[str] = "distilbert"

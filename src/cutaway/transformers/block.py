@@ -1,42 +1,41 @@
-"""One encoder block: attention, then feed-forward, each added to its input and normalized.
+"""One block, whatever the family: attention, then feed-forward, each added to its input and normalized.
 
-Legend: N tokens of all rows, D width, R rows of one group, L their length, H heads,
-d = D / H numbers per head, F feed-forward width.
+Legend: N tokens of all rows, D width, H heads, d = D / H numbers per head, F feed-forward width.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from cutaway.transformers.attention import attend_fast
-from cutaway.transformers.config import Activation, BlockConfig
+from cutaway.core.errors import UsageError
+from cutaway.transformers.config import BlockConfig
 from cutaway.transformers.dropout import drop
 from cutaway.transformers.packing import PackedBatch
+from cutaway.transformers.positions import rotate
+from cutaway.transformers.sight import Sight, Within
 
-_FUSED: dict[Activation, Callable[[Tensor], Tensor]] = {
+_FUSED: Mapping[str, Callable[[Tensor], Tensor]] = {
     "gelu": F.gelu,
     "gelu_tanh": partial(F.gelu, approximate="tanh"),
     "relu": F.relu,
+    "swish": F.silu,
 }
 
 
-class Block(nn.Module):
-    """A post-norm encoder block over packed tokens.
+class Attention(nn.Module):
+    """The four projections of multi-head attention; which rows see which, a sight knows.
 
-        y = norm(x + output(attend(query(x), key(x), value(x))))
-        z = norm(y + down(act(up(y))))
+        MultiHead(x) = [head₁ … head_H] W_Oᵀ + b_O,   headᵢ = attend(x W_Qⁱᵀ, x W_Kⁱᵀ, x W_Vⁱᵀ)
 
-    `query`, `key`, `value`, `output`, `up` and `down` are plain linear layers, so that an adapter can
-    stand in for any of them. One product for query, key and value together was measured: not faster.
+    They are plain linear layers, so that an adapter can stand in for any of them. One product for
+    query, key and value together was measured: not faster.
 
     Source:
-        Vaswani et al. 2017, arXiv:1706.03762, sections 3.1 and 3.2.2; Devlin et al. 2019,
-        arXiv:1810.04805 (gelu).
+        Vaswani et al. 2017, arXiv:1706.03762, section 3.2.2.
     """
 
     def __init__(self, config: BlockConfig) -> None:
@@ -46,46 +45,120 @@ class Block(nn.Module):
         self.key = nn.Linear(config.width, config.width)
         self.value = nn.Linear(config.width, config.width)
         self.output = nn.Linear(config.width, config.width)
-        self.attention_norm = nn.LayerNorm(config.width, eps=config.norm_epsilon)
-        self.up = nn.Linear(config.width, config.feed_forward)
-        self.down = nn.Linear(config.feed_forward, config.width)
-        self.feed_forward_norm = nn.LayerNorm(config.width, eps=config.norm_epsilon)
 
-    def forward(self, x: Tensor, batch: PackedBatch) -> Tensor:
-        """Transform every token once.
+    def project(self, x: Tensor, places: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return queries, keys and values, turned by their places where the model does that.
 
         Args:
             x: (N, D) float.
-            batch: where the rows begin and end.
+            places: each token's position in its row, (N,) int64.
+
+        Returns:
+            Three of (N, D) float.
+        """
+        q, k, v = self.query(x), self.key(x), self.value(x)
+        if self.config.places == "rotary":
+            q, k = self._turn(q, places), self._turn(k, places)
+        return q, k, v
+
+    def attend(self, x: Tensor, sight: Sight) -> Tensor:
+        """Let every token look at what it may see.
+
+        Args:
+            x: (N, D) float.
+            sight: the rows.
 
         Returns:
             (N, D) float.
         """
-        attended = self._drop(self.output(self._mix(x, batch)))  # (N, D)
-        y = self.attention_norm(x + attended)  # (N, D)
-        hidden = _FUSED[self.config.activation](self.up(y))  # (N, F)
-        written = self._drop(self.down(hidden))  # (N, D)
-        z: Tensor = self.feed_forward_norm(y + written)  # (N, D)
-        return z
+        attended: Tensor = self.output(sight.look(x, self))  # (N, D)
+        return attended
 
-    def _mix(self, x: Tensor, batch: PackedBatch) -> Tensor:
-        """Attend within each row, one call per group of equal lengths."""
-        groups = zip(
-            batch.by_group(self.query(x)),
-            batch.by_group(self.key(x)),
-            batch.by_group(self.value(x)),
-            strict=True,
-        )
-        mixed = [self._join(attend_fast(*(self._heads(part) for part in parts))) for parts in groups]
-        return torch.cat(mixed) if len(mixed) > 1 else mixed[0]
+    def _turn(self, part: Tensor, places: Tensor) -> Tensor:
+        return rotate(part.view(len(part), self.config.heads, -1), places).flatten(1)
 
-    def _drop(self, x: Tensor) -> Tensor:
-        return drop(x, self.config.dropout, training=self.training)
 
-    def _heads(self, part: Tensor) -> Tensor:
-        """(R, L, D) to (R, H, L, d)."""
-        return part.view(*part.shape[:2], self.config.heads, -1).transpose(1, 2)
+class Block(Attention):
+    """Self-attention, in a decoder attention to a source, and a feed-forward layer.
 
-    def _join(self, mixed: Tensor) -> Tensor:
-        """(R, H, L, d) to (R·L, D)."""
-        return mixed.transpose(1, 2).reshape(-1, self.config.width)
+        post-norm:  y = norm(x + attend(x)),      z = norm(y + feed(y))
+        pre-norm:   y = x + attend(norm(x)),      z = y + feed(norm(y))
+        feed(y) = down(act(up(y))),   or with SwiGLU down(swish(gate(y)) ⊙ up(y))
+
+    Source:
+        Vaswani et al. 2017, arXiv:1706.03762, sections 3.1 and 3.2.3 (post-norm, ReLU, decoder);
+        Radford et al. 2019, "Language models are unsupervised multitask learners", section 2.3
+        (pre-norm); Devlin et al. 2019, arXiv:1810.04805 (GELU); Shazeer 2020, arXiv:2002.05202 (SwiGLU).
+    """
+
+    def __init__(self, config: BlockConfig) -> None:
+        super().__init__(config)
+        self.attention_norm = make_norm(config)
+        self.cross = Attention(config) if config.sees == "own row and a source" else None
+        self.cross_norm = make_norm(config) if self.cross else None
+        self.gate = nn.Linear(config.width, config.feed_forward) if config.activation == "swiglu" else None
+        self.up = nn.Linear(config.width, config.feed_forward)
+        self.down = nn.Linear(config.feed_forward, config.width)
+        self.feed_forward_norm = make_norm(config)
+
+    def forward(self, x: Tensor, sight: Sight | PackedBatch, source: Sight | None = None) -> Tensor:
+        """Transform every token once.
+
+        Args:
+            x: (N, D) float.
+            sight: what each token sees; a batch means its own row, all of it.
+            source: what a decoder's tokens see of their sources.
+
+        Returns:
+            (N, D) float.
+
+        Raises:
+            UsageError: a decoder's block was given no source.
+        """
+        seen = Within(batch=sight) if isinstance(sight, PackedBatch) else sight
+        y = self._add(x, self.attention_norm, lambda part: self.attend(part, seen))  # (N, D)
+        if self.cross is not None and self.cross_norm is not None:
+            if source is None:
+                raise UsageError("this block attends to a source: give it one")
+            cross, given = self.cross, source
+            y = self._add(y, self.cross_norm, lambda part: cross.attend(part, given))  # (N, D)
+        return self._add(y, self.feed_forward_norm, self.feed)
+
+    def feed(self, y: Tensor) -> Tensor:
+        """Apply the feed-forward layer to each token by itself.
+
+        Args:
+            y: (N, D) float.
+
+        Returns:
+            (N, D) float.
+        """
+        up = self.up(y)  # (N, F)
+        hidden = F.silu(self.gate(y)) * up if self.gate else _FUSED[self.config.activation](up)  # (N, F)
+        written: Tensor = self.down(hidden)  # (N, D)
+        return written
+
+    def _add(self, x: Tensor, norm: nn.Module, layer: Callable[[Tensor], Tensor]) -> Tensor:
+        """Add a sub-layer's output to its input, and normalize before or behind."""
+        share, training = self.config.dropout, self.training
+        if self.config.order == "pre":
+            return x + drop(layer(norm(x)), share, training=training)
+        normalized: Tensor = norm(x + drop(layer(x), share, training=training))
+        return normalized
+
+
+def make_norm(config: BlockConfig) -> nn.LayerNorm | nn.RMSNorm:
+    """Return the norm that a configuration asks for, with its learned scale.
+
+    Args:
+        config: width, epsilon and kind.
+
+    Returns:
+        The module.
+
+    Source:
+        Ba et al. 2016, arXiv:1607.06450, equation 4; Zhang & Sennrich 2019, arXiv:1910.07467, equation 4.
+    """
+    if config.norm == "rms":
+        return nn.RMSNorm(config.width, eps=config.norm_epsilon)
+    return nn.LayerNorm(config.width, eps=config.norm_epsilon)

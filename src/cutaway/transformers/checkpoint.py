@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from cutaway.catalog.entry import entry
 from cutaway.catalog.resolve import resolve
 from cutaway.core.errors import FormatError, MissingFileError
+from cutaway.transformers.key_maps import FAMILIES, Stored
 from cutaway.transformers.safetensors_file import PICKLES, HeaderLimits
 
 WEIGHTS = "model.safetensors"
@@ -79,54 +80,86 @@ def _in_folder(folder: Path) -> Checkpoint:
     return Checkpoint(name=str(folder), weights=weights, config=folder / CONFIG)
 
 
-def limits_for(keys: Mapping[str, str]) -> HeaderLimits:
-    """Return how long the header of a checkpoint with these keys can honestly be.
+def limits_for(parameters: int) -> HeaderLimits:
+    """Return how long the header of a checkpoint of so many parameters can honestly be.
 
     Args:
-        keys: parameter name to checkpoint key.
+        parameters: how many tensors the configuration asks for.
 
     Returns:
         Room for twice the tensors and a kilobyte each, and a megabyte of metadata.
     """
-    tensors = 2 * len(keys) + 100
+    tensors = 2 * parameters + 100
     return HeaderLimits(header_bytes=min(1_000_000 + 1_000 * tensors, 16_000_000), tensors=tensors)
 
 
-def assign(
-    module: nn.Module, tensors: Mapping[str, Tensor], keys: Mapping[str, str], *, ignored: Sequence[str]
-) -> None:
+def body_of(tensors: Mapping[str, Tensor], family: str) -> dict[str, Tensor]:
+    """Return a checkpoint's body, its keys as a model without a head has them.
+
+    Args:
+        tensors: the checkpoint.
+        family: whose keys they are.
+
+    Returns:
+        The tensors; heads, buffers and repetitions of the token table are left out, and the names that
+        the first BERT gave its norms ("gamma", "beta") are today's.
+    """
+    names = FAMILIES[family]
+    headed = bool(names.prefix) and any(key.startswith(names.prefix) for key in tensors)
+    body = {}
+    for key, tensor in tensors.items():
+        if headed and key.startswith(names.heads):
+            continue
+        own = key.removeprefix(names.prefix) if headed else key
+        if own.endswith(names.ignored) or own in names.tied:
+            continue
+        body[
+            own.replace("LayerNorm.gamma", "LayerNorm.weight").replace("LayerNorm.beta", "LayerNorm.bias")
+        ] = tensor
+    return body
+
+
+def assign(module: nn.Module, tensors: Mapping[str, Tensor], places: Mapping[str, Stored]) -> None:
     """Make a checkpoint's tensors the module's parameters, without copying float32.
 
     Args:
         module: its parameters may be on the meta device: they are replaced.
-        tensors: the checkpoint.
-        keys: parameter name to checkpoint key.
-        ignored: checkpoint keys that carry no weights.
+        tensors: the checkpoint; every one of them must have its place.
+        places: where each parameter lies.
 
     Raises:
-        FormatError: keys are missing, unexpected, of another shape, or not floating point.
+        FormatError: keys are missing, unexpected, of another shape, not floating point, or hold NaN.
     """
-    shapes = {keys[name]: parameter.shape for name, parameter in module.named_parameters()}
+    shapes = {
+        places[name].key: places[name].shape(tuple(own.shape)) for name, own in module.named_parameters()
+    }
+    here = {key: tensors[key] for key in shapes if key in tensors}
     problems = {
         "missing": sorted(shapes.keys() - tensors.keys()),
-        "unexpected": sorted(tensors.keys() - shapes.keys() - set(ignored)),
+        "unexpected": sorted(tensors.keys() - shapes.keys()),
         "of another shape": [
-            f"{key} {list(tensors[key].shape)} instead of {list(shape)}"
-            for key, shape in shapes.items()
-            if key in tensors and tensors[key].shape != shape
+            f"{key} {list(tensor.shape)} instead of {list(shapes[key])}"
+            for key, tensor in here.items()
+            if tuple(tensor.shape) != shapes[key]
         ],
         "not floating point": [
-            f"{key} ({tensors[key].dtype})"
-            for key in shapes
-            if key in tensors and not tensors[key].is_floating_point()
+            f"{key} ({tensor.dtype})" for key, tensor in here.items() if not tensor.is_floating_point()
         ],
+        "with NaN or infinity": [key for key, tensor in here.items() if not _finite(tensor)],
     }
     told = [f"{len(found)} keys {what}: {_list(found)}" for what, found in problems.items() if found]
     if told:
         raise FormatError(f"the weights do not fit the configuration: {'; '.join(told)}")
     module.load_state_dict(
-        {name: tensors[key].to(torch.float32) for name, key in keys.items()}, strict=True, assign=True
+        {name: place.take(tensors[place.key]).to(torch.float32) for name, place in places.items()},
+        strict=True,
+        assign=True,
     )
+
+
+def _finite(tensor: Tensor) -> bool:
+    # One sum is finite unless a number is not, or the sum itself overflows: only then look at each.
+    return bool(tensor.sum().isfinite()) or bool(tensor.isfinite().all())
 
 
 def _list(found: Sequence[str]) -> str:

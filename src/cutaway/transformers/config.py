@@ -1,37 +1,42 @@
-"""What a model of the BERT family is made of: sizes, read from config.json and checked."""
+"""What a model is made of: sizes and choices, checked. Where they stand in a config.json: config_json.py."""
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
 
-from cutaway.core.errors import FormatError, MissingFileError, UsageError
+from cutaway.core.errors import UsageError
 
-Activation = Literal["gelu", "gelu_tanh", "relu"]
+Activation = Literal["gelu", "gelu_tanh", "relu", "swish", "swiglu"]
+Norm = Literal["layer", "rms"]
+NormOrder = Literal["post", "pre"]
+Places = Literal["learned", "sinusoidal", "rotary"]
+Sight = Literal["own row", "own row and a source"]
+Pooler = Literal["tanh", "none"]
+Scale = Literal["root of width", "none"]
 
-# What checkpoints call the same function.
-_ACTIVATIONS: dict[str, Activation] = {
-    "gelu": "gelu",
-    "gelu_new": "gelu_tanh",
-    "gelu_pytorch_tanh": "gelu_tanh",
-    "relu": "relu",
-}
 _LARGEST = 1 << 24
+
+
+_CHOICES = {"activation": Activation, "norm": Norm, "order": NormOrder, "places": Places, "sees": Sight}
 
 
 @dataclass(frozen=True, kw_only=True)
 class BlockConfig:
-    """One encoder block, whatever the family.
+    """One block, whatever the family.
 
     Attributes:
         width: D, numbers per token.
         heads: H, attention heads; each sees width / heads numbers.
         feed_forward: F, hidden width of the feed-forward part.
         activation: its nonlinearity.
-        norm_epsilon: added to the variance before the root in LayerNorm.
+        norm_epsilon: added to the variance before the root in the norms.
         dropout: share of each sub-layer's output set to zero in training.
+        norm: LayerNorm or RMSNorm.
+        order: "post" normalizes each sum, as Vaswani et al. 2017; "pre" each sub-layer's input, as GPT-2.
+        places: "rotary" turns queries and keys by their position; the other two are added to the
+            token vectors, before the first block.
+        sees: a decoder's block also looks at a source.
     """
 
     width: int
@@ -40,14 +45,21 @@ class BlockConfig:
     activation: Activation = "gelu"
     norm_epsilon: float = 1e-12
     dropout: float = 0.1
+    norm: Norm = "layer"
+    order: NormOrder = "post"
+    places: Places = "learned"
+    sees: Sight = "own row"
 
     def __post_init__(self) -> None:
         for name in ("width", "heads", "feed_forward"):
             _check_size(name, getattr(self, name))
         if self.width % self.heads:
             raise UsageError(f"width {self.width} is not a multiple of {self.heads} heads")
-        if self.activation not in get_args(Activation):
-            raise UsageError(f"activation {self.activation!r}: choose one of {list(get_args(Activation))}")
+        for name, choices in _CHOICES.items():
+            if getattr(self, name) not in get_args(choices):
+                raise UsageError(f"{name} {getattr(self, name)!r}: choose one of {list(get_args(choices))}")
+        if self.places == "rotary" and self.width // self.heads % 2:
+            raise UsageError(f"rotary places turn pairs: {self.width // self.heads} numbers per head are odd")
         if not 0 < self.norm_epsilon < 1:
             raise UsageError(f"norm_epsilon is {self.norm_epsilon}: it must be above 0 and below 1")
         if not 0 <= self.dropout < 1:
@@ -56,7 +68,7 @@ class BlockConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class BertConfig:
-    """A BERT encoder.
+    """An encoder of the BERT family: BERT, RoBERTa, DistilBERT.
 
     Departs: attention weights are never dropped, whatever the checkpoint's config says. Dropout
     inside the fused attention operator makes it 3.4 times slower on a CPU (8 rows of 256 tokens,
@@ -64,10 +76,12 @@ class BertConfig:
 
     Attributes:
         vocabulary: rows of the token table.
-        positions: rows of the position table, the longest sequence in tokens.
-        types: rows of the type table (first or second text of a pair).
+        positions: rows of the position table.
+        types: rows of the type table (first or second text of a pair); 0 for a model without one.
         layers: encoder blocks.
         block: the shape of each block.
+        first_position: the position table's row of a row's first token; RoBERTa's is 2.
+        pooler: whether there is a summary of each row, as only BERT trained one.
     """
 
     vocabulary: int
@@ -75,9 +89,48 @@ class BertConfig:
     types: int
     layers: int
     block: BlockConfig
+    first_position: int = 0
+    pooler: Pooler = "tanh"
 
     def __post_init__(self) -> None:
-        for name in ("vocabulary", "positions", "types", "layers"):
+        for name in ("vocabulary", "positions", "layers"):
+            _check_size(name, getattr(self, name))
+        _check_size("types", self.types, least=0)
+        _check_size("first_position", self.first_position, least=0)
+        if self.first_position >= self.positions:
+            raise UsageError(f"first_position {self.first_position} is outside {self.positions} positions")
+
+    @property
+    def width(self) -> int:
+        """D, numbers per token."""
+        return self.block.width
+
+    @property
+    def longest(self) -> int:
+        """The longest sequence, in tokens."""
+        return self.positions - self.first_position
+
+
+@dataclass(frozen=True, kw_only=True)
+class GptConfig:
+    """A decoder that reads its own row only: the GPT-2 family.
+
+    Attributes:
+        vocabulary: rows of the token table, which is also the output layer.
+        positions: the longest sequence, in tokens.
+        layers: blocks.
+        block: the shape of each block.
+        end: the id that ends a text; none if generation never stops by itself.
+    """
+
+    vocabulary: int
+    positions: int
+    layers: int
+    block: BlockConfig
+    end: int | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("vocabulary", "positions", "layers"):
             _check_size(name, getattr(self, name))
 
     @property
@@ -85,68 +138,53 @@ class BertConfig:
         """D, numbers per token."""
         return self.block.width
 
-    @classmethod
-    def from_json(cls, path: Path) -> BertConfig:
-        """Read a checkpoint's config.json.
 
-        Args:
-            path: the file.
+@dataclass(frozen=True, kw_only=True)
+class TransformerConfig:
+    """An encoder and a decoder, as the paper has them.
 
-        Returns:
-            The checked configuration.
+    Attributes:
+        vocabulary: rows of the one token table: sources, targets and the output layer share it.
+        positions: the longest sequence, in tokens.
+        layers: encoder blocks.
+        decoder_layers: decoder blocks.
+        block: the shape of each block.
+        start: the id that stands before each target.
+        end: the id that ends each text.
+        pad: the id that fills rows in other implementations; never generated.
+        scale: "root of width" multiplies token vectors by √D.
+    """
 
-        Raises:
-            MissingFileError: there is no such file.
-            FormatError: it is not JSON, not of a BERT, lacks a field, or a field has an odd value.
-        """
-        if not path.is_file():
-            raise MissingFileError(f"there is no file {path}: a checkpoint folder needs its config.json")
-        try:
-            fields = json.loads(path.read_bytes())
-        except (ValueError, RecursionError) as error:
-            raise FormatError(f"{path} is not JSON: {error}") from error
-        try:
-            return _from_fields(fields)
-        except (FormatError, UsageError) as error:
-            raise FormatError(f"{path}: {error}") from error
+    vocabulary: int
+    positions: int
+    layers: int
+    decoder_layers: int
+    block: BlockConfig
+    start: int
+    end: int
+    pad: int
+    scale: Scale = "root of width"
 
+    def __post_init__(self) -> None:
+        for name in ("vocabulary", "positions", "layers", "decoder_layers"):
+            _check_size(name, getattr(self, name))
+        for name in ("start", "end", "pad"):
+            if not 0 <= getattr(self, name) < self.vocabulary:
+                raise UsageError(f"{name} {getattr(self, name)} is outside a vocabulary of {self.vocabulary}")
+        if self.end == self.start:
+            raise UsageError(f"start and end are both {self.end}: generation would end before it begins")
 
-def _from_fields(fields: Any) -> BertConfig:
-    if not isinstance(fields, dict):
-        raise FormatError(f"expected an object, found {type(fields).__name__}")
-    if fields.get("model_type") != "bert":
-        raise FormatError(f"model_type is {fields.get('model_type')!r}: this reads 'bert' checkpoints")
-    if fields.get("position_embedding_type", "absolute") != "absolute":
-        raise FormatError(f"position_embedding_type is {fields['position_embedding_type']!r}: not 'absolute'")
-    activation = fields.get("hidden_act")
-    if not isinstance(activation, str) or activation not in _ACTIVATIONS:
-        raise FormatError(f"hidden_act is {activation!r}: known are {sorted(_ACTIVATIONS)}")
-    return BertConfig(
-        vocabulary=_field(fields, "vocab_size", int),
-        positions=_field(fields, "max_position_embeddings", int),
-        types=_field(fields, "type_vocab_size", int),
-        layers=_field(fields, "num_hidden_layers", int),
-        block=BlockConfig(
-            width=_field(fields, "hidden_size", int),
-            heads=_field(fields, "num_attention_heads", int),
-            feed_forward=_field(fields, "intermediate_size", int),
-            activation=_ACTIVATIONS[activation],
-            norm_epsilon=_field(fields, "layer_norm_eps", float),
-            dropout=_field(fields, "hidden_dropout_prob", float),
-        ),
-    )
+    @property
+    def width(self) -> int:
+        """D, numbers per token."""
+        return self.block.width
+
+    @property
+    def decoder_block(self) -> BlockConfig:
+        """The shape of each decoder block."""
+        return replace(self.block, sees="own row and a source")
 
 
-def _field(fields: dict[str, Any], name: str, kind: type) -> Any:
-    """Return a required number; true and false are not numbers here."""
-    if name not in fields:
-        raise FormatError(f"there is no {name!r}")
-    value = fields[name]
-    if isinstance(value, bool) or not isinstance(value, (int, kind)):
-        raise FormatError(f"{name} is {value!r}: expected {'a whole number' if kind is int else 'a number'}")
-    return kind(value)
-
-
-def _check_size(name: str, size: Any) -> None:
-    if isinstance(size, bool) or not isinstance(size, int) or not 1 <= size <= _LARGEST:
-        raise UsageError(f"{name} is {size!r}: it must be a whole number from 1 to {_LARGEST}")
+def _check_size(name: str, size: Any, least: int = 1) -> None:
+    if isinstance(size, bool) or not isinstance(size, int) or not least <= size <= _LARGEST:
+        raise UsageError(f"{name} is {size!r}: it must be a whole number from {least} to {_LARGEST}")

@@ -27,7 +27,7 @@ class Embeddings(nn.Module):
         self.config = config
         self.token = nn.Embedding(config.vocabulary, config.width)
         self.position = nn.Embedding(config.positions, config.width)
-        self.token_type = nn.Embedding(config.types, config.width)
+        self.token_type = nn.Embedding(config.types, config.width) if config.types else None
         self.norm = nn.LayerNorm(config.width, eps=config.block.norm_epsilon)
 
     def forward(self, batch: PackedBatch) -> Tensor:
@@ -41,11 +41,11 @@ class Embeddings(nn.Module):
         """
         self.check(batch)
         tokens = self.token(batch.ids)  # (N, D)
-        places = self.position(batch.positions)  # (N, D)
-        if batch.types is None:
-            summed = tokens + places + self.token_type.weight[0]  # (N, D)
-        else:
-            summed = tokens + places + self.token_type(batch.types)  # (N, D)
+        places = self.position(batch.positions + self.config.first_position)  # (N, D)
+        summed = tokens + places  # (N, D)
+        if self.token_type is not None:
+            kinds = self.token_type.weight[0] if batch.types is None else self.token_type(batch.types)
+            summed = summed + kinds  # (N, D)
         return drop(self.norm(summed), self.config.block.dropout, training=self.training)
 
     def check(self, batch: PackedBatch) -> None:
@@ -57,13 +57,14 @@ class Embeddings(nn.Module):
         Raises:
             ShapeError: an id, type or position lies outside its table.
         """
-        if int(batch.positions.max()) >= self.config.positions:
+        longest = self.config.longest
+        if int(batch.positions.max()) >= longest:
             raise ShapeError(
                 f"a row has {int(batch.positions.max()) + 1} tokens, the position table "
-                f"{self.config.positions} rows: cut the text at {self.config.positions} tokens"
+                f"{longest} rows: cut the text at {longest} tokens"
             )
         _check_inside("token", batch.ids, self.config.vocabulary)
-        if batch.types is not None:
+        if batch.types is not None and self.config.types:
             _check_inside("type", batch.types, self.config.types)
 
 

@@ -63,6 +63,29 @@ def layer_norm(x: Tensor, scale: Tensor, shift: Tensor, *, epsilon: float) -> Te
     return scale * centered / torch.sqrt(variance + epsilon) + shift
 
 
+def rms_norm(x: Tensor, scale: Tensor, *, epsilon: float) -> Tensor:
+    """Give each vector a mean square of 1, then scale each unit; the mean is left alone.
+
+        y = γ x / √(Σ xᵢ² / D + ε)
+
+    Args:
+        x: (..., D) float.
+        scale: γ, (D,).
+        epsilon: ε, which keeps a zero vector from dividing by zero.
+
+    Returns:
+        (..., D) float.
+
+    Source:
+        Zhang and Sennrich 2019, arXiv:1910.07467, equation 4.
+
+    Example:
+        >>> rms_norm(torch.tensor([1.0, -1.0]), torch.ones(2), epsilon=0.0).tolist()
+        [1.0, -1.0]
+    """
+    return scale * x / torch.sqrt((x**2).mean(-1, keepdim=True) + epsilon)
+
+
 def gelu(x: Tensor) -> Tensor:
     """Weigh each number by the probability that a standard normal one is smaller.
 
@@ -126,8 +149,52 @@ def relu(x: Tensor) -> Tensor:
     return torch.where(x > 0, x, torch.zeros_like(x))
 
 
+def swish(x: Tensor) -> Tensor:
+    """Weigh each number by its own logistic function.
+
+        y = x σ(x) = x / (1 + exp(−x))
+
+    Args:
+        x: any shape, float.
+
+    Returns:
+        The same shape.
+
+    Source:
+        Ramachandran et al. 2017, arXiv:1710.05941, section 3, with β = 1.
+
+    Example:
+        >>> swish(torch.tensor([0.0, 100.0])).tolist()
+        [0.0, 100.0]
+    """
+    return x / (1 + torch.exp(-x))
+
+
+def swiglu(gate: Tensor, up: Tensor) -> Tensor:
+    """Let one projection of x open and close another.
+
+        h = swish(x W) ⊙ (x V)
+
+    Args:
+        gate: x W, any shape, float.
+        up: x V, the same shape.
+
+    Returns:
+        The same shape.
+
+    Source:
+        Shazeer 2020, arXiv:2002.05202, equation 5.
+
+    Example:
+        >>> swiglu(torch.tensor([0.0, 100.0]), torch.tensor([7.0, 7.0])).tolist()
+        [0.0, 700.0]
+    """
+    return swish(gate) * up
+
+
 ACTIVATIONS: Mapping[Activation, tuple[str, Callable[[Tensor], Tensor]]] = {
     "gelu": ("x Φ(x)", gelu),
     "gelu_tanh": ("x (1 + tanh(√(2/π)(x + 0.044715 x³))) / 2", gelu_tanh),
     "relu": ("max(x, 0)", relu),
+    "swish": ("x σ(x)", swish),
 }

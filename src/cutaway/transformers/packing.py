@@ -146,6 +146,23 @@ class PackedBatch:
             piece.view(group.rows, group.length, -1) for piece, group in zip(pieces, self.groups, strict=True)
         ]
 
+    def padded(self, values: Tensor) -> Tensor:
+        """Spread (N, D) over a padded batch, zero behind each row's end: (B, T, D), in the caller's order.
+
+        Args:
+            values: a vector per token, (N, D).
+        """
+        rows = torch.repeat_interleave(torch.arange(self.rows, device=values.device), self.lengths)
+        spread = values.new_zeros((self.rows, int(self.groups[-1].length), values.shape[-1]))
+        order = self.order()
+        return spread.index_put((rows, self.positions[order]), values[order])
+
+    def order(self) -> Tensor:
+        """Return where the caller's tokens, row after row, stand among the packed ones, (N,) int64."""
+        lengths = self.lengths
+        starts = torch.repeat_interleave(self.row_starts - (lengths.cumsum(0) - lengths), lengths)
+        return starts + torch.arange(len(self.ids), device=self.ids.device)
+
     def first(self, values: Tensor) -> Tensor:
         """Take each row's first vector, (B, D), in the caller's order.
 

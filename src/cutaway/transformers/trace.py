@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from cutaway.core.errors import ShapeError
 from cutaway.core.trace import Recorder, Trace
 from cutaway.transformers.config import BlockConfig
-from cutaway.transformers.formulas import ACTIVATIONS, layer_norm, softmax
+from cutaway.transformers.formulas import ACTIVATIONS, layer_norm, rms_norm, softmax
 from cutaway.transformers.packing import IntArray, PackedBatch
 
 if TYPE_CHECKING:
@@ -86,15 +86,16 @@ def _trace_embeddings(rec: Recorder, bert: Bert, batch: PackedBatch) -> Tensor:
     )  # (T, D)
     place = rec.keep(
         "position_vectors",
-        table.position.weight[batch.positions],
+        table.position.weight[batch.positions + bert.config.first_position],
         axes=axes,
-        formula="row t of the position table",
+        formula=f"row t + {bert.config.first_position} of the position table",
     )  # (T, D)
+    types = torch.zeros(1, bert.config.width) if table.token_type is None else table.token_type.weight
     kind = rec.keep(
         "type_vectors",
-        table.token_type.weight[batch.types],
+        types[batch.types],
         axes=axes,
-        formula="row types[t] of the type table",
+        formula="row types[t] of the type table" if table.token_type else "0: this model has no types",
     )  # (T, D)
     return rec.keep(
         "embedded",
@@ -173,5 +174,7 @@ def _heads(x: Tensor, config: BlockConfig) -> Tensor:
     return x.view(len(x), config.heads, -1).transpose(0, 1)
 
 
-def _normalize(norm: nn.LayerNorm, x: Tensor) -> Tensor:
+def _normalize(norm: nn.LayerNorm | nn.RMSNorm, x: Tensor) -> Tensor:
+    if isinstance(norm, nn.RMSNorm):
+        return rms_norm(x, norm.weight, epsilon=norm.eps or 0.0)
     return layer_norm(x, norm.weight, norm.bias, epsilon=norm.eps)
