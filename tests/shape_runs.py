@@ -36,7 +36,9 @@ def run_recurrent() -> None:
 
     from cutaway.recurrent.classifier import ClassifierSettings, SequenceClassifier
     from cutaway.recurrent.evaluate import Examples, evaluate
+    from cutaway.recurrent.gru import GRU
     from cutaway.recurrent.lstm import LSTM
+    from cutaway.recurrent.rnn import RNN
 
     table = np.random.default_rng(0).normal(size=(9, 4)).astype(np.float32)
     settings = ClassifierSettings(labels=("a", "b", "c"), hidden=5, word_dropout=0.5)
@@ -44,8 +46,9 @@ def run_recurrent() -> None:
     model(ROWS)
     evaluate(model, Examples(rows=ROWS, truth=np.array([0, 2, 1, 0])))
     model.trace(np.array([1, 2, 3, 4, 5, 6]))
-    LSTM(4, 3, layers=2, directions="both").trace(torch.ones(6, 4))
-    LSTM(4, 3)(torch.ones(2, 6, 4))
+    for layer in (RNN, GRU, LSTM):
+        layer(4, 3, layers=2, directions="both").trace(torch.ones(6, 4))
+        layer(4, 3)(torch.ones(2, 6, 4))
 
 
 def run_embeddings() -> None:
