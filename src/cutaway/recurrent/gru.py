@@ -13,7 +13,7 @@ from torch import Tensor
 
 from cutaway.core.trace import Trace
 from cutaway.recurrent.fused import Batch, read_batch
-from cutaway.recurrent.recurrence import Recurrence
+from cutaway.recurrent.recurrence import Recurrence, Seen
 from cutaway.recurrent.rows import Equation, Override, Rows
 from cutaway.recurrent.runs import States
 
@@ -48,6 +48,28 @@ class GRU(Recurrence):
             "nₜ = tanh(W_n xₜ + b_n + rₜ ⊙ (U_n hₜ₋₁ + a_n))", ("inputs", "reset_gate", "hidden")
         ),
         "hidden": Equation("hₜ = zₜ ⊙ hₜ₋₁ + (1 − zₜ) ⊙ nₜ", ("update_gate", "hidden", "candidate")),
+    }
+    backward_equations: ClassVar = {
+        "grad_hidden": Equation(
+            "∂L/∂hₜ = ∂L/∂outputₜ + zₜ₊₁ ⊙ ∂L/∂hₜ₊₁ + U_rᵀ δrₜ₊₁ + U_zᵀ δzₜ₊₁ + U_nᵀ (rₜ₊₁ ⊙ δnₜ₊₁)",
+            (
+                "grad_outputs",
+                "update_gate",
+                "reset_gate",
+                "delta_reset_gate",
+                "delta_update_gate",
+                "delta_candidate",
+            ),
+        ),
+        "delta_update_gate": Equation(
+            "δzₜ = ∂L/∂hₜ ⊙ (hₜ₋₁ − nₜ) ⊙ zₜ(1 − zₜ)", ("grad_hidden", "hidden", "candidate", "update_gate")
+        ),
+        "delta_candidate": Equation(
+            "δnₜ = ∂L/∂hₜ ⊙ (1 − zₜ) ⊙ (1 − nₜ²)", ("grad_hidden", "update_gate", "candidate")
+        ),
+        "delta_reset_gate": Equation(
+            "δrₜ = δnₜ ⊙ (U_n hₜ₋₁ + a_n) ⊙ rₜ(1 − rₜ)", ("delta_candidate", "hidden", "reset_gate")
+        ),
     }
     blocks: ClassVar = 3
     gates: ClassVar = ("reset_gate", "update_gate", "candidate")
@@ -98,3 +120,24 @@ class GRU(Recurrence):
             h = keep["hidden"](z * h + (1 - z) * n)  # (H)
             states.append(h)
         return torch.stack(states), (h,)
+
+    def steps_back(
+        self, rows: Rows, seen: Seen, suffix: str, upstream: Tensor
+    ) -> tuple[Tensor, Tensor, States]:
+        """Walk equations (4) to (1) backwards; arguments and result as `Recurrence.steps_back` has them."""
+        _, weight_hh, _, bias_hh = self.weights(suffix)
+        U_r, U_z, U_n = weight_hh.chunk(3)  # noqa: N806
+        a_n = bias_hh.chunk(3)[2]
+        keep, h_before = rows.keep, seen["hidden_before"]
+        r, z, n = seen["reset_gate"], seen["update_gate"], seen["candidate"]
+        from_after = torch.zeros_like(n[0])  # (H)
+        by_input, by_state = [], []
+        for t in reversed(range(len(n))):
+            dh = keep["grad_hidden"](upstream[t] + from_after)  # (H)
+            dz = keep["delta_update_gate"](dh * (h_before[t] - n[t]) * z[t] * (1 - z[t]))  # (H)
+            dn = keep["delta_candidate"](dh * (1 - z[t]) * (1 - n[t] ** 2))  # (H)
+            dr = keep["delta_reset_gate"](dn * (U_n @ h_before[t] + a_n) * r[t] * (1 - r[t]))  # (H)
+            from_after = z[t] * dh + U_r.T @ dr + U_z.T @ dz + U_n.T @ (r[t] * dn)  # (H)
+            by_input.append(torch.cat([dr, dz, dn]))
+            by_state.append(torch.cat([dr, dz, r[t] * dn]))
+        return torch.stack(by_input[::-1]), torch.stack(by_state[::-1]), (from_after,)

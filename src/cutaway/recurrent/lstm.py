@@ -1,6 +1,7 @@
 """Long short-term memory: fused for work, and equation by equation for reading.
 
-Legend: B sequences, T steps, E numbers in, H hidden units, R rows of state (layers times directions).
+Legend: B sequences, T steps, E numbers in, H hidden units, R rows of state (layers times directions),
+G gates times H.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from torch import Tensor
 
 from cutaway.core.trace import Trace
 from cutaway.recurrent.fused import Batch, read_batch
-from cutaway.recurrent.recurrence import Recurrence
+from cutaway.recurrent.recurrence import Recurrence, Seen
 from cutaway.recurrent.rows import Equation, Override, Rows
 from cutaway.recurrent.runs import States
 
@@ -52,6 +53,28 @@ class LSTM(Recurrence):
         "output_gate": Equation("oₜ = σ(W_o xₜ + U_o hₜ₋₁ + b_o)", ("inputs", "hidden")),
         "cell": Equation("cₜ = fₜ ⊙ cₜ₋₁ + iₜ ⊙ gₜ", ("forget_gate", "cell", "input_gate", "candidate")),
         "hidden": Equation("hₜ = oₜ ⊙ tanh(cₜ)", ("output_gate", "cell")),
+    }
+    backward_equations: ClassVar = {
+        "grad_hidden": Equation(
+            "∂L/∂hₜ = ∂L/∂outputₜ + U_iᵀ δiₜ₊₁ + U_fᵀ δfₜ₊₁ + U_gᵀ δgₜ₊₁ + U_oᵀ δoₜ₊₁",
+            ("grad_outputs", "delta_input_gate", "delta_forget_gate", "delta_candidate", "delta_output_gate"),
+        ),
+        "grad_cell": Equation(
+            "∂L/∂cₜ = ∂L/∂hₜ ⊙ oₜ ⊙ (1 − tanh² cₜ) + fₜ₊₁ ⊙ ∂L/∂cₜ₊₁",
+            ("grad_hidden", "output_gate", "cell", "forget_gate", "grad_cell"),
+        ),
+        "delta_output_gate": Equation(
+            "δoₜ = ∂L/∂hₜ ⊙ tanh(cₜ) ⊙ oₜ(1 − oₜ)", ("grad_hidden", "cell", "output_gate")
+        ),
+        "delta_candidate": Equation(
+            "δgₜ = ∂L/∂cₜ ⊙ iₜ ⊙ (1 − gₜ²)", ("grad_cell", "input_gate", "candidate")
+        ),
+        "delta_forget_gate": Equation(
+            "δfₜ = ∂L/∂cₜ ⊙ cₜ₋₁ ⊙ fₜ(1 − fₜ)", ("grad_cell", "cell", "forget_gate")
+        ),
+        "delta_input_gate": Equation(
+            "δiₜ = ∂L/∂cₜ ⊙ gₜ ⊙ iₜ(1 − iₜ)", ("grad_cell", "candidate", "input_gate")
+        ),
     }
     blocks: ClassVar = 4
     state_parts: ClassVar = 2
@@ -103,3 +126,25 @@ class LSTM(Recurrence):
             h = keep["hidden"](o * torch.tanh(c))  # (H)
             states.append(h)
         return torch.stack(states), (h, c)
+
+    def steps_back(
+        self, rows: Rows, seen: Seen, suffix: str, upstream: Tensor
+    ) -> tuple[Tensor, Tensor, States]:
+        """Walk equations (6) to (1) backwards; arguments and result as `Recurrence.steps_back` has them."""
+        U_i, U_f, U_g, U_o = self.weights(suffix)[1].chunk(4)  # noqa: N806
+        keep, c, c_before = rows.keep, seen["cell"], seen["cell_before"]
+        i, f, g, o = (seen[gate] for gate in self.gates)
+        h_after = c_after = torch.zeros_like(c[0])
+        deltas = []
+        for t in reversed(range(len(c))):
+            dh = keep["grad_hidden"](upstream[t] + h_after)  # (H)
+            dc = keep["grad_cell"](dh * o[t] * (1 - torch.tanh(c[t]) ** 2) + c_after)  # (H)
+            do = keep["delta_output_gate"](dh * torch.tanh(c[t]) * o[t] * (1 - o[t]))  # (H)
+            dg = keep["delta_candidate"](dc * i[t] * (1 - g[t] ** 2))  # (H)
+            df = keep["delta_forget_gate"](dc * c_before[t] * f[t] * (1 - f[t]))  # (H)
+            di = keep["delta_input_gate"](dc * g[t] * i[t] * (1 - i[t]))  # (H)
+            h_after = U_i.T @ di + U_f.T @ df + U_g.T @ dg + U_o.T @ do  # (H)
+            c_after = f[t] * dc  # (H)
+            deltas.append(torch.cat([di, df, dg, do]))
+        back = torch.stack(deltas[::-1])  # (T, G)
+        return back, back, (h_after, c_after)

@@ -1,6 +1,7 @@
 """What every recurrent layer shares: torch's weight layout, stacking, two directions, tracing.
 
-A subclass adds its equations, step by step (`_steps`), and names torch's fused operator for them.
+A subclass adds its equations, step by step (`_steps`), the same backwards (`_steps_back`), and names
+torch's fused operator for them.
 
 Legend: T steps, E numbers in, H hidden units, R rows of state (layers times directions),
 S streams (1 or 2 directions), G gates times H.
@@ -22,6 +23,7 @@ from cutaway.recurrent.rows import Equation, Override, Rows, kept_name
 from cutaway.recurrent.runs import States
 
 Directions = Literal["forward", "both"]
+Seen = Mapping[str, Tensor]
 
 
 class Recurrence(nn.Module):
@@ -44,6 +46,7 @@ class Recurrence(nn.Module):
     """
 
     equations: ClassVar[Mapping[str, Equation]]
+    backward_equations: ClassVar[Mapping[str, Equation]]
     # How many blocks of H rows a weight has, how many arrays a state, and which of them may be overridden.
     blocks: ClassVar[int]
     state_parts: ClassVar[int] = 1
@@ -218,5 +221,26 @@ class Recurrence(nn.Module):
 
         Returns:
             The states, (T, H), and the final state, arrays of (H).
+        """
+        raise NotImplementedError
+
+    def steps_back(
+        self, rows: Rows, seen: Seen, suffix: str, upstream: Tensor
+    ) -> tuple[Tensor, Tensor, States]:
+        """Walk one direction of one layer from its last step to its first: backpropagation through time.
+
+        Args:
+            rows: where each value is kept, last step first.
+            seen: every value of the forward pass, (T, H), by its name without suffix; and under
+                "hidden_before", "cell_before" the states one step earlier.
+            suffix: the direction and layer.
+            upstream: ∂L/∂outputₜ from above, (T, H), in the direction's own order of reading.
+
+        Returns:
+            ∂L by what W xₜ + b_ih gave, (T, G); by what U hₜ₋₁ + b_hh gave, (T, G); by the state
+            before the first step, arrays of (H).
+
+        Raises:
+            NotImplementedError: a subclass has not said how.
         """
         raise NotImplementedError

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from cutaway.core.trace import Trace
 from cutaway.recurrent.fused import Batch, read_batch
-from cutaway.recurrent.recurrence import Recurrence
+from cutaway.recurrent.recurrence import Recurrence, Seen
 from cutaway.recurrent.rows import Equation, Override, Rows
 from cutaway.recurrent.runs import States
 
@@ -37,6 +37,10 @@ class RNN(Recurrence):
     """
 
     equations: ClassVar = {"hidden": Equation("hₜ = tanh(W xₜ + U hₜ₋₁ + b)", ("inputs", "hidden"))}
+    backward_equations: ClassVar = {
+        "grad_hidden": Equation("∂L/∂hₜ = ∂L/∂outputₜ + Uᵀ δₜ₊₁", ("grad_outputs", "delta_hidden")),
+        "delta_hidden": Equation("δₜ = ∂L/∂hₜ ⊙ (1 − hₜ²)", ("grad_hidden", "hidden")),
+    }
     blocks: ClassVar = 1
     gates: ClassVar = ("hidden",)
     operator: ClassVar = staticmethod(torch.rnn_tanh)
@@ -78,3 +82,19 @@ class RNN(Recurrence):
             h = keep["hidden"](put("hidden", t, torch.tanh(W @ x_t + U @ h + b)))  # (H)
             states.append(h)
         return torch.stack(states), (h,)
+
+    def steps_back(
+        self, rows: Rows, seen: Seen, suffix: str, upstream: Tensor
+    ) -> tuple[Tensor, Tensor, States]:
+        """Walk equation (1) backwards; arguments and result as `Recurrence.steps_back` has them."""
+        _, U, _, _ = self.weights(suffix)  # noqa: N806
+        keep, h = rows.keep, seen["hidden"]
+        from_after = torch.zeros_like(h[0])  # (H)
+        deltas = []
+        for t in reversed(range(len(h))):
+            dh = keep["grad_hidden"](upstream[t] + from_after)  # (H)
+            delta = keep["delta_hidden"](dh * (1 - h[t] ** 2))  # (H)
+            from_after = U.T @ delta  # (H)
+            deltas.append(delta)
+        back = torch.stack(deltas[::-1])  # (T, H)
+        return back, back, (from_after,)
