@@ -38,6 +38,7 @@ def run_recurrent() -> None:
     from cutaway.recurrent.backward import trace_backward
     from cutaway.recurrent.classifier import ClassifierSettings, SequenceClassifier
     from cutaway.recurrent.evaluate import Examples, evaluate
+    from cutaway.recurrent.gradients import GradientSettings, measure_gradients
     from cutaway.recurrent.gru import GRU
     from cutaway.recurrent.lineage import lineage
     from cutaway.recurrent.lstm import LSTM
@@ -59,6 +60,7 @@ def run_recurrent() -> None:
     lineage(LSTM(4, 3).trace(torch.ones(6, 4)))
     what_if(GRU(4, 3), torch.ones(6, 4), [Override(gate="update_gate", step=1, unit=2, value=1.0)])
     AttentionLayer(5, 8, heads=2)(torch.ones(2, 6, 5))
+    measure_gradients(GradientSettings(steps=5, units=8, radii=(1.0,), sequences=2))
     for name in ("adding", "copy"):
         MemoryTask(name=name, distance=7, symbols=4).batch(3, torch.Generator())
 
