@@ -50,9 +50,18 @@ def run_transformers() -> None:
 def run_recurrent() -> None:
     import torch
 
+    from cutaway.recurrent.attention_layer import AttentionLayer
+    from cutaway.recurrent.backward import trace_backward
     from cutaway.recurrent.classifier import ClassifierSettings, SequenceClassifier
     from cutaway.recurrent.evaluate import Examples, evaluate
+    from cutaway.recurrent.gradients import GradientSettings, measure_gradients
+    from cutaway.recurrent.gru import GRU
+    from cutaway.recurrent.lineage import lineage
     from cutaway.recurrent.lstm import LSTM
+    from cutaway.recurrent.memory_tasks import MemoryTask
+    from cutaway.recurrent.rnn import RNN
+    from cutaway.recurrent.rows import Override
+    from cutaway.recurrent.what_if import what_if
 
     table = np.random.default_rng(0).normal(size=(9, 4)).astype(np.float32)
     settings = ClassifierSettings(labels=("a", "b", "c"), hidden=5, word_dropout=0.5)
@@ -60,8 +69,16 @@ def run_recurrent() -> None:
     model(ROWS)
     evaluate(model, Examples(rows=ROWS, truth=np.array([0, 2, 1, 0])))
     model.trace(np.array([1, 2, 3, 4, 5, 6]))
-    LSTM(4, 3, layers=2, directions="both").trace(torch.ones(6, 4))
-    LSTM(4, 3)(torch.ones(2, 6, 4))
+    for layer in (RNN, GRU, LSTM):
+        stacked = layer(4, 3, layers=2, directions="both")
+        trace_backward(stacked, torch.ones(7, 4), torch.ones(7, 6))
+        layer(4, 3)(torch.ones(2, 6, 4))
+    lineage(LSTM(4, 3).trace(torch.ones(6, 4)))
+    what_if(GRU(4, 3), torch.ones(6, 4), [Override(gate="update_gate", step=1, unit=2, value=1.0)])
+    AttentionLayer(5, 8, heads=2)(torch.ones(2, 6, 5))
+    measure_gradients(GradientSettings(steps=5, units=8, radii=(1.0,), sequences=2))
+    for name in ("adding", "copy"):
+        MemoryTask(name=name, distance=7, symbols=4).batch(3, torch.Generator())
 
 
 def run_embeddings() -> None:

@@ -15,6 +15,8 @@ __version__ = version.VERSION
 _HOMES = {
     "Tokenizer": "cutaway.tokenization.tokenizer",
     "WordVectors": "cutaway.embeddings.vectors",
+    "RNN": "cutaway.recurrent.rnn",
+    "GRU": "cutaway.recurrent.gru",
     "LSTM": "cutaway.recurrent.lstm",
     "Bert": "cutaway.transformers.bert",
     "DistilBert": "cutaway.transformers.bert",
@@ -26,7 +28,9 @@ _HOMES = {
 }
 
 __all__ = [
+    "GRU",
     "LSTM",
+    "RNN",
     "Bert",
     "Classifier",
     "CutawayError",
@@ -45,7 +49,9 @@ if TYPE_CHECKING:
     from cutaway.embeddings.vectors import WordVectors
     from cutaway.finetuning.classifier import Classifier
     from cutaway.finetuning.finetune import finetune
+    from cutaway.recurrent.gru import GRU
     from cutaway.recurrent.lstm import LSTM
+    from cutaway.recurrent.rnn import RNN
     from cutaway.tokenization.tokenizer import Tokenizer
     from cutaway.transformers.bert import Bert, DistilBert, Roberta
 

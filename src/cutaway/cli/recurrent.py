@@ -1,4 +1,4 @@
-"""`cutaway recurrent train|evaluate|predict`: an LSTM over word vectors."""
+"""`cutaway recurrent train|evaluate|predict|gradients`: an LSTM over word vectors."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from cutaway.cli import output
+from cutaway.cli.gradients import gradients
 
 if TYPE_CHECKING:
     from cutaway.finetuning.data import Labelled
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from cutaway.training.loop import Epoch, History, Listener, Step
 
 app = typer.Typer(no_args_is_help=True, help="Room 3: LSTM, step by step.")
+app.command()(gradients)
 
 
 @app.command()

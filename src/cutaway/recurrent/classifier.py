@@ -219,7 +219,7 @@ class SequenceClassifier(nn.Module):
         """Equations (1) to (3) over one sequence, (T, E), then over each of its prefixes; (C)."""
         how, size = self.settings.pooling, self.settings.hidden
         weight, bias = self.head.weight, self.head.bias
-        states = self.lstm.record(rec, x)  # (T, H)
+        states, _ = self.lstm.record(rec, x)
         pooled = rec.keep(
             "pooled", pool(states, how, size), axes=("output",), formula=FORMULAS[how], inputs=("outputs",)
         )  # (H)

@@ -1,24 +1,23 @@
 """Long short-term memory: fused for work, and equation by equation for reading.
 
-Legend: B sequences, T steps, N steps of all sequences, E numbers in, H hidden units,
-R rows of state (layers times directions).
+Legend: B sequences, T steps, E numbers in, H hidden units, R rows of state (layers times directions),
+G gates times H.
 """
 
 from __future__ import annotations
 
-from typing import ClassVar, TypeVar
+from collections.abc import Sequence
+from typing import ClassVar
 
 import torch
 from torch import Tensor
-from torch.nn import functional
-from torch.nn.utils.rnn import PackedSequence
 
-from cutaway.core.errors import ShapeError
-from cutaway.core.trace import Recorder
-from cutaway.recurrent.recurrence import Recurrence, kept_axes, kept_name
-from cutaway.recurrent.runs import ReadBlock, States, read_backward, read_forward, runs_of
+from cutaway.core.trace import Trace
+from cutaway.recurrent.fused import Batch, read_batch
+from cutaway.recurrent.recurrence import Recurrence, Seen
+from cutaway.recurrent.rows import Equation, Override, Rows
+from cutaway.recurrent.runs import States
 
-Batch = TypeVar("Batch", Tensor, PackedSequence)
 State = tuple[Tensor, Tensor]
 
 
@@ -47,7 +46,40 @@ class LSTM(Recurrence):
         (torch.Size([2, 5, 3]), (5, 3))
     """
 
-    gates: ClassVar[int] = 4
+    equations: ClassVar = {
+        "input_gate": Equation("iₜ = σ(W_i xₜ + U_i hₜ₋₁ + b_i)", ("inputs", "hidden")),
+        "forget_gate": Equation("fₜ = σ(W_f xₜ + U_f hₜ₋₁ + b_f)", ("inputs", "hidden")),
+        "candidate": Equation("gₜ = tanh(W_g xₜ + U_g hₜ₋₁ + b_g)", ("inputs", "hidden")),
+        "output_gate": Equation("oₜ = σ(W_o xₜ + U_o hₜ₋₁ + b_o)", ("inputs", "hidden")),
+        "cell": Equation("cₜ = fₜ ⊙ cₜ₋₁ + iₜ ⊙ gₜ", ("forget_gate", "cell", "input_gate", "candidate")),
+        "hidden": Equation("hₜ = oₜ ⊙ tanh(cₜ)", ("output_gate", "cell")),
+    }
+    backward_equations: ClassVar = {
+        "grad_hidden": Equation(
+            "∂L/∂hₜ = ∂L/∂outputₜ + U_iᵀ δiₜ₊₁ + U_fᵀ δfₜ₊₁ + U_gᵀ δgₜ₊₁ + U_oᵀ δoₜ₊₁",
+            ("grad_outputs", "delta_input_gate", "delta_forget_gate", "delta_candidate", "delta_output_gate"),
+        ),
+        "grad_cell": Equation(
+            "∂L/∂cₜ = ∂L/∂hₜ ⊙ oₜ ⊙ (1 − tanh² cₜ) + fₜ₊₁ ⊙ ∂L/∂cₜ₊₁",
+            ("grad_hidden", "output_gate", "cell", "forget_gate", "grad_cell"),
+        ),
+        "delta_output_gate": Equation(
+            "δoₜ = ∂L/∂hₜ ⊙ tanh(cₜ) ⊙ oₜ(1 − oₜ)", ("grad_hidden", "cell", "output_gate")
+        ),
+        "delta_candidate": Equation(
+            "δgₜ = ∂L/∂cₜ ⊙ iₜ ⊙ (1 − gₜ²)", ("grad_cell", "input_gate", "candidate")
+        ),
+        "delta_forget_gate": Equation(
+            "δfₜ = ∂L/∂cₜ ⊙ cₜ₋₁ ⊙ fₜ(1 − fₜ)", ("grad_cell", "cell", "forget_gate")
+        ),
+        "delta_input_gate": Equation(
+            "δiₜ = ∂L/∂cₜ ⊙ gₜ ⊙ iₜ(1 − iₜ)", ("grad_cell", "candidate", "input_gate")
+        ),
+    }
+    blocks: ClassVar = 4
+    state_parts: ClassVar = 2
+    gates: ClassVar = ("input_gate", "forget_gate", "candidate", "output_gate")
+    operator: ClassVar = staticmethod(torch.lstm)
 
     def forward(self, x: Batch, state: State | None = None) -> tuple[Batch, State]:
         """Read a batch by torch's fused operator.
@@ -59,130 +91,60 @@ class LSTM(Recurrence):
         Returns:
             The last layer's states for every step, (B, T, H) or packed as x was, with the directions
             side by side; then the final hidden state and cell of every layer, each (R, B, H).
-
-        Raises:
-            ShapeError: the state does not fit.
         """
-        if not isinstance(x, PackedSequence):
-            self.check(x, (None, None, self.input_size))
-            start = self._start(x, len(x), state)
-            states, h, c = torch.lstm(x, start, self.flat_weights(), *self._options, True)
-            return states, (h, c)
-        self.check(x.data, (None, self.input_size))
-        start = _reorder(self._start(x.data, int(x.batch_sizes[0]), state), x.sorted_indices)
-        data, final = self._forward_packed(x, start)
-        packed = PackedSequence(data, x.batch_sizes, x.sorted_indices, x.unsorted_indices)
-        return packed, _reorder(final, x.unsorted_indices)
+        states, (h, c) = read_batch(self, x, state)
+        return states, (h, c)
 
-    @property
-    def _options(self) -> tuple[bool, int, float, bool, bool]:
-        """What torch's operator takes behind the weights: biases, layers, dropout, training, both ways."""
-        return True, self.layers, self.dropout, self.training, self.streams == 2
+    def trace(self, x: Tensor, state: State | None = None, overrides: Sequence[Override] = ()) -> Trace:
+        """Run equations (1) to (6) line by line over one sequence, without dropout.
 
-    def _forward_packed(self, x: PackedSequence, start: State) -> tuple[Tensor, State]:
-        """Read a packed batch: by one operator on a GPU, by runs on a CPU."""
-        if x.data.is_cuda:
-            data, h, c = torch.lstm(x.data, x.batch_sizes, start, self.flat_weights(), *self._options)
-            return data, (h, c)
-        data, runs, finals = x.data, runs_of(x.batch_sizes), []
-        for layer in range(self.layers):
-            sides = []
-            for side, way in enumerate((read_forward, read_backward)[: self.streams]):
-                row = layer * self.streams + side
-                states, final = way(data, runs, (start[0][row], start[1][row]), self._block_reader(row))
-                sides.append(states)
-                finals.append(final)
-            data = torch.cat(sides, dim=1)
-            if layer < self.layers - 1:
-                data = functional.dropout(data, self.dropout, self.training)
-        return data, (torch.stack([h for h, _ in finals]), torch.stack([c for _, c in finals]))
+        Args:
+            x: one sequence, (T, E) float.
+            state: hidden state and cell to start from, each (R, H); zero if not given.
+            overrides: gates that are set by hand.
 
-    def _block_reader(self, row: int) -> ReadBlock:
-        """Return the fused operator of one direction of one layer, for a (T, B, E) block."""
-        weights = self.weights(self.suffixes[row])
+        Returns:
+            The arrays that `record` lists: "inputs", "outputs", and "input_gate", "forget_gate",
+            "candidate", "output_gate", "cell" and "hidden" of every layer and direction.
+        """
+        return self._trace(x, state, overrides)
 
-        def read(block: Tensor, state: States) -> tuple[Tensor, States]:
-            h, c = state
-            options = (True, 1, 0.0, self.training, False, False)
-            states, h, c = torch.lstm(block, (h[None], c[None]), weights, *options)
-            return states, (h[0], c[0])
-
-        return read
-
-    def _start(self, x: Tensor, batch: int, state: State | None) -> State:
-        """Return the state to start from, checked, or zeros."""
-        shape = (len(self.suffixes), batch, self.hidden_size)
-        if state is None:
-            zeros = x.new_zeros(shape)  # (R, B, H)
-            return zeros, zeros
-        for part in state:
-            if part.shape != shape:
-                raise ShapeError(f"the state has shape {tuple(part.shape)}: expected {shape}")
-        return state
-
-    def _steps(self, rec: Recorder, x: Tensor, suffix: str) -> Tensor:
+    def _steps(self, rows: Rows, x: Tensor, suffix: str, state: States) -> tuple[Tensor, States]:
         """Equations (1) to (6), one step after the other."""
         weight_ih, weight_hh, bias_ih, bias_hh = self.weights(suffix)
         W_i, W_f, W_g, W_o = weight_ih.chunk(4)  # noqa: N806  the equations' own letters
         U_i, U_f, U_g, U_o = weight_hh.chunk(4)  # noqa: N806
         b_i, b_f, b_g, b_o = (bias_ih + bias_hh).chunk(4)
-        keep, axes, below = rec.keep_row, kept_axes(suffix), self.names_below(suffix)
-        i_name, f_name, g_name, o_name, c_name, h_name = (
-            kept_name(name, suffix)
-            for name in ("input_gate", "forget_gate", "candidate", "output_gate", "cell", "hidden")
-        )
-        h = c = x.new_zeros(self.hidden_size)
-        states = []
-        for x_t in x:
-            i = keep(
-                i_name,
-                torch.sigmoid(W_i @ x_t + U_i @ h + b_i),
-                axes=axes,
-                formula="iₜ = σ(W_i xₜ + U_i hₜ₋₁ + b_i)",
-                inputs=(*below, h_name),
-            )  # (H)
-            f = keep(
-                f_name,
-                torch.sigmoid(W_f @ x_t + U_f @ h + b_f),
-                axes=axes,
-                formula="fₜ = σ(W_f xₜ + U_f hₜ₋₁ + b_f)",
-                inputs=(*below, h_name),
-            )  # (H)
-            g = keep(
-                g_name,
-                torch.tanh(W_g @ x_t + U_g @ h + b_g),
-                axes=axes,
-                formula="gₜ = tanh(W_g xₜ + U_g hₜ₋₁ + b_g)",
-                inputs=(*below, h_name),
-            )  # (H)
-            o = keep(
-                o_name,
-                torch.sigmoid(W_o @ x_t + U_o @ h + b_o),
-                axes=axes,
-                formula="oₜ = σ(W_o xₜ + U_o hₜ₋₁ + b_o)",
-                inputs=(*below, h_name),
-            )  # (H)
-            c = keep(
-                c_name,
-                f * c + i * g,
-                axes=axes,
-                formula="cₜ = fₜ ⊙ cₜ₋₁ + iₜ ⊙ gₜ",
-                inputs=(f_name, c_name, i_name, g_name),
-            )  # (H)
-            h = keep(
-                h_name,
-                o * torch.tanh(c),
-                axes=axes,
-                formula="hₜ = oₜ ⊙ tanh(cₜ)",
-                inputs=(o_name, c_name),
-            )  # (H)
+        keep, put = rows.keep, rows.put
+        (h, c), states = state, []
+        for t, x_t in enumerate(x):
+            i = keep["input_gate"](put("input_gate", t, torch.sigmoid(W_i @ x_t + U_i @ h + b_i)))  # (H)
+            f = keep["forget_gate"](put("forget_gate", t, torch.sigmoid(W_f @ x_t + U_f @ h + b_f)))  # (H)
+            g = keep["candidate"](put("candidate", t, torch.tanh(W_g @ x_t + U_g @ h + b_g)))  # (H)
+            o = keep["output_gate"](put("output_gate", t, torch.sigmoid(W_o @ x_t + U_o @ h + b_o)))  # (H)
+            c = keep["cell"](f * c + i * g)  # (H)
+            h = keep["hidden"](o * torch.tanh(c))  # (H)
             states.append(h)
-        return torch.stack(states)
+        return torch.stack(states), (h, c)
 
-
-def _reorder(state: State, order: Tensor | None) -> State:
-    """Put the sequences of a state into another order; None leaves them as they are."""
-    if order is None:
-        return state
-    h, c = state
-    return h.index_select(1, order), c.index_select(1, order)
+    def steps_back(
+        self, rows: Rows, seen: Seen, suffix: str, upstream: Tensor
+    ) -> tuple[Tensor, Tensor, States]:
+        """Walk equations (6) to (1) backwards; arguments and result as `Recurrence.steps_back` has them."""
+        U_i, U_f, U_g, U_o = self.weights(suffix)[1].chunk(4)  # noqa: N806
+        keep, c, c_before = rows.keep, seen["cell"], seen["cell_before"]
+        i, f, g, o = (seen[gate] for gate in self.gates)
+        h_after = c_after = torch.zeros_like(c[0])
+        deltas = []
+        for t in reversed(range(len(c))):
+            dh = keep["grad_hidden"](upstream[t] + h_after)  # (H)
+            dc = keep["grad_cell"](dh * o[t] * (1 - torch.tanh(c[t]) ** 2) + c_after)  # (H)
+            do = keep["delta_output_gate"](dh * torch.tanh(c[t]) * o[t] * (1 - o[t]))  # (H)
+            dg = keep["delta_candidate"](dc * i[t] * (1 - g[t] ** 2))  # (H)
+            df = keep["delta_forget_gate"](dc * c_before[t] * f[t] * (1 - f[t]))  # (H)
+            di = keep["delta_input_gate"](dc * g[t] * i[t] * (1 - i[t]))  # (H)
+            h_after = U_i.T @ di + U_f.T @ df + U_g.T @ dg + U_o.T @ do  # (H)
+            c_after = f[t] * dc  # (H)
+            deltas.append(torch.cat([di, df, dg, do]))
+        back = torch.stack(deltas[::-1])  # (T, G)
+        return back, back, (h_after, c_after)

@@ -1,15 +1,17 @@
 """What every recurrent layer shares: torch's weight layout, stacking, two directions, tracing.
 
-A subclass adds two things: the fused operator for a whole batch (`forward`) and its equations, step
-by step (`_steps`).
+A subclass adds its equations, step by step (`_steps`), the same backwards (`_steps_back`), and names
+torch's fused operator for them.
 
-Legend: T steps, E numbers in, H hidden units, S streams (1 or 2 directions), G gates times H.
+Legend: T steps, E numbers in, H hidden units, R rows of state (layers times directions),
+S streams (1 or 2 directions), G gates times H.
 """
 
 from __future__ import annotations
 
 import math
-from typing import ClassVar, Literal, get_args
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar, Literal, get_args
 
 import torch
 from torch import Tensor, nn
@@ -17,8 +19,11 @@ from torch import Tensor, nn
 from cutaway.core.errors import ShapeError, UsageError
 from cutaway.core.trace import Recorder, Trace
 from cutaway.recurrent.ragged import check_finite
+from cutaway.recurrent.rows import Equation, Override, Rows, kept_name
+from cutaway.recurrent.runs import States
 
 Directions = Literal["forward", "both"]
+Seen = Mapping[str, Tensor]
 
 
 class Recurrence(nn.Module):
@@ -40,7 +45,13 @@ class Recurrence(nn.Module):
         UsageError: a size or share is out of range.
     """
 
-    gates: ClassVar[int]
+    equations: ClassVar[Mapping[str, Equation]]
+    backward_equations: ClassVar[Mapping[str, Equation]]
+    # How many blocks of H rows a weight has, how many arrays a state, and which of them may be overridden.
+    blocks: ClassVar[int]
+    state_parts: ClassVar[int] = 1
+    gates: ClassVar[tuple[str, ...]]
+    operator: ClassVar[Callable[..., Any]]
 
     def __init__(
         self,
@@ -60,7 +71,7 @@ class Recurrence(nn.Module):
             raise UsageError(f"dropout is a share, at least 0 and below 1, not {dropout}")
         self.input_size, self.hidden_size, self.layers = input_size, hidden_size, layers
         self.directions, self.dropout = directions, dropout
-        rows = self.gates * hidden_size
+        rows = self.blocks * hidden_size
         for suffix in self.suffixes:
             width = input_size if suffix.startswith("_l0") else self.output_size
             self.register_parameter(f"weight_ih{suffix}", nn.Parameter(torch.empty(rows, width)))
@@ -98,52 +109,62 @@ class Recurrence(nn.Module):
             suffix: one of `suffixes`.
         """
         names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
-        return [self.get_parameter(f"{name}{suffix}") for name in names]
+        return [getattr(self, f"{name}{suffix}") for name in names]
 
     def flat_weights(self) -> list[Tensor]:
         """Return every parameter in the order in which torch's fused operators take them."""
-        return [weight for suffix in self.suffixes for weight in self.weights(suffix)]
+        return list(self.parameters())
 
-    def trace(self, x: Tensor) -> Trace:
-        """Run the equations line by line over one sequence, from a zero state, without dropout.
-
-        Args:
-            x: one sequence, (T, E) float.
-
-        Returns:
-            Arrays "inputs" (T, E), "outputs" (T, S·H) as `forward` gives them, and every intermediate
-            value, (T, H), row by row as it was computed. The first layer's forward direction has plain
-            names; further ones end in torch's suffix ("cell_l1", "cell_l0_reverse"). A reverse
-            direction's rows stand in its own order of reading: its axis is "step_reverse".
-        """
-        self.check(x, (None, self.input_size))
-        rec = Recorder(f"{type(self).__name__}: {len(x)} steps, {self.hidden_size} units")
-        with torch.no_grad():
-            self.record(rec, x)
-        return rec.finish()
-
-    def record(self, rec: Recorder, x: Tensor) -> Tensor:
+    def record(
+        self, rec: Recorder, x: Tensor, state: States | None = None, overrides: Sequence[Override] = ()
+    ) -> tuple[Tensor, States]:
         """Run the equations over one sequence into somebody else's trace.
 
+        Arrays "inputs" (T, E), "outputs" (T, S·H) as `forward` gives them, and every intermediate
+        value, (T, H), row by row as it was computed. The first layer's forward direction has plain
+        names; further ones end in torch's suffix ("hidden_l1", "hidden_l0_reverse"). A reverse
+        direction's rows stand in its own order of reading: its axis is "step_reverse". A second call
+        with the same recorder and the state that the first returned goes on where that one ended.
+
         Args:
-            rec: written to as `trace` says.
+            rec: the trace.
             x: one sequence, (T, E) float.
+            state: to start from, arrays of (R, H); zero if not given.
+            overrides: gates that are set by hand.
 
         Returns:
-            (T, S·H) float: the last layer's states.
+            The last layer's states, (T, S·H), and the final state, arrays of (R, H).
+
+        Raises:
+            ShapeError: the state does not fit.
+            UsageError: an override names a gate, step or unit that there is not.
         """
-        states = rec.keep("inputs", x, axes=("position", "input"), formula="xₜ: the vectors read")
+        self._check_overrides(overrides, len(x))
+        shape = (len(self.suffixes), self.hidden_size)
+        start = (x.new_zeros(shape),) * self.state_parts if state is None else state
+        for part in start:
+            if part.shape != shape:
+                raise ShapeError(f"the state has shape {tuple(part.shape)}: expected {shape}")
+        for x_t in x:
+            rec.keep_row("inputs", x_t, axes=("position", "input"), formula="xₜ: the vectors read")
+        states, finals = x, []
         for layer in range(self.layers):
-            read = self._steps(rec, states, f"_l{layer}")  # (T, H)
-            if self.directions == "both":
-                back = self._steps(rec, states.flip(0), f"_l{layer}_reverse").flip(0)  # (T, H)
-                read = torch.cat([read, back], dim=1)
-            states = read
-        last = [kept_name("hidden", suffix) for suffix in self.suffixes[-self.streams :]]
-        rec.keep(
-            "outputs", states, axes=("position", "output"), formula="outputsₜ = [h⃗ₜ; h⃖ₜ]", inputs=tuple(last)
-        )
-        return states
+            sides = []
+            for side in range(self.streams):
+                row = layer * self.streams + side
+                suffix = self.suffixes[row]
+                rows = Rows(rec, self.equations, suffix, self.names_below(suffix), overrides)
+                read = states.flip(0) if side else states
+                out, final = self._steps(rows, read, suffix, tuple(part[row] for part in start))
+                sides.append(out.flip(0) if side else out)
+                finals.append(final)
+            states = torch.cat(sides, dim=1)
+        last = tuple(kept_name("hidden", suffix) for suffix in self.suffixes[-self.streams :])
+        for shown in states:
+            rec.keep_row(
+                "outputs", shown, axes=("position", "output"), formula="outputsₜ = [h⃗ₜ; h⃖ₜ]", inputs=last
+            )
+        return states, tuple(torch.stack(parts) for parts in zip(*finals, strict=True))
 
     def names_below(self, suffix: str) -> tuple[str, ...]:
         """Return the names, in a trace, of what a layer reads.
@@ -166,6 +187,7 @@ class Recurrence(nn.Module):
 
         Raises:
             ShapeError: another shape, or no step at all.
+            DataError: x holds NaN or infinity.
         """
         fits = x.ndim == len(expected) and all(
             size > 0 if wanted is None else size == wanted
@@ -176,29 +198,49 @@ class Recurrence(nn.Module):
             raise ShapeError(f"the input has shape {tuple(x.shape)}: expected ({', '.join(wanted)})")
         check_finite(x, "the inputs")
 
-    def _steps(self, rec: Recorder, x: Tensor, suffix: str) -> Tensor:
-        """Run one direction of one layer over (T, E), keeping each value; return the states, (T, H)."""
+    def _trace(self, x: Tensor, state: States | None, overrides: Sequence[Override]) -> Trace:
+        self.check(x, (None, self.input_size))
+        rec = Recorder(f"{type(self).__name__}: {len(x)} steps, {self.hidden_size} units")
+        with torch.no_grad():
+            self.record(rec, x, state, overrides)
+        return rec.finish()
+
+    def _check_overrides(self, overrides: Sequence[Override], steps: int) -> None:
+        known = [kept_name(gate, suffix) for suffix in self.suffixes for gate in self.gates]
+        for override in overrides:
+            if override.gate not in known:
+                raise UsageError(f"there is no gate {override.gate!r}: there are {', '.join(known)}")
+            if override.step >= steps or override.unit >= self.hidden_size:
+                raise UsageError(
+                    f"there is no step {override.step}, unit {override.unit}: the sequence has {steps} "
+                    f"steps, the layer {self.hidden_size} units"
+                )
+
+    def _steps(self, rows: Rows, x: Tensor, suffix: str, state: States) -> tuple[Tensor, States]:
+        """Run one direction of one layer over (T, E), keeping each value.
+
+        Returns:
+            The states, (T, H), and the final state, arrays of (H).
+        """
         raise NotImplementedError
 
+    def steps_back(
+        self, rows: Rows, seen: Seen, suffix: str, upstream: Tensor
+    ) -> tuple[Tensor, Tensor, States]:
+        """Walk one direction of one layer from its last step to its first: backpropagation through time.
 
-def kept_name(name: str, suffix: str) -> str:
-    """Return what a trace calls an array of one direction of one layer.
+        Args:
+            rows: where each value is kept, last step first.
+            seen: every value of the forward pass, (T, H), by its name without suffix; and under
+                "hidden_before", "cell_before" the states one step earlier.
+            suffix: the direction and layer.
+            upstream: ∂L/∂outputₜ from above, (T, H), in the direction's own order of reading.
 
-    Args:
-        name: "hidden", say.
-        suffix: torch's, "_l0" or "_l1_reverse".
+        Returns:
+            ∂L by what W xₜ + b_ih gave, (T, G); by what U hₜ₋₁ + b_hh gave, (T, G); by the state
+            before the first step, arrays of (H).
 
-    Example:
-        >>> kept_name("hidden", "_l0"), kept_name("hidden", "_l1_reverse")
-        ('hidden', 'hidden_l1_reverse')
-    """
-    return name if suffix == "_l0" else name + suffix
-
-
-def kept_axes(suffix: str) -> tuple[str, str]:
-    """Return the axes of such an array: steps in the direction's own order, and units.
-
-    Args:
-        suffix: torch's, "_l0" or "_l1_reverse".
-    """
-    return ("step_reverse" if suffix.endswith("_reverse") else "position", "unit")
+        Raises:
+            NotImplementedError: a subclass has not said how.
+        """
+        raise NotImplementedError
