@@ -70,7 +70,7 @@ def run_glove() -> None:
     from cutaway.embeddings.glove import GloVe
 
     counts = count_cooccurrences([np.array([0, 1, 2, 3, -1, 2, 1, 4, 0], dtype=np.int32)], 5)
-    GloVe(dim=3).fit_counts(counts, list("abcde"), passes=1)
+    GloVe(dim=3).fit_counts(counts, list("abcde"), epochs=1)
 
 
 def run_finetuning() -> None:

@@ -125,7 +125,7 @@ def test_tiles_hold_every_cell_once(monkeypatch: pytest.MonkeyPatch, tmp_path: P
 def test_a_pass_equals_plain_numpy(monkeypatch: pytest.MonkeyPatch, block_words: int, tmp_path: Path) -> None:
     monkeypatch.setattr(glove_tiles, "BLOCK_WORDS", block_words)
     counts, model = random_counts(), GloVe(dim=6, seed=3, threads=1, x_max=5.0)
-    fit = model.fit_counts(counts, [str(k) for k in range(60)], passes=2)
+    fit = model.fit_counts(counts, [str(k) for k in range(60)], epochs=2)
     rng = np.random.default_rng(3)
     tiles = arrange(counts, rng, 1 << 20, spill.SpillFolder(tmp_path))
     table = first_table(60, 6, rng)
@@ -151,14 +151,14 @@ def test_a_pass_equals_plain_numpy(monkeypatch: pytest.MonkeyPatch, block_words:
 def test_threads_change_no_bit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(glove_tiles, "BLOCK_WORDS", 7)
     counts, words = random_counts(), [str(k) for k in range(60)]
-    fits = [GloVe(dim=5, threads=threads).fit_counts(counts, words, passes=3) for threads in (1, 4)]
+    fits = [GloVe(dim=5, threads=threads).fit_counts(counts, words, epochs=3) for threads in (1, 4)]
     assert (fits[0].table == fits[1].table).all()
     assert [p.loss for p in fits[0].passes] == [p.loss for p in fits[1].passes]
 
 
 def test_the_gradient_equals_finite_differences() -> None:
     counts = random_counts()
-    fit = GloVe(dim=4, x_max=3.0).fit_counts(counts, [str(k) for k in range(60)], passes=1)
+    fit = GloVe(dim=4, x_max=3.0).fit_counts(counts, [str(k) for k in range(60)], epochs=1)
     trace = fit.trace("0", "2")
     x = counts.count(0, 2)
     table = fit.table.astype(np.float64)
@@ -176,7 +176,7 @@ def test_the_gradient_equals_finite_differences() -> None:
 
 def test_words_that_never_meet_have_no_fit() -> None:
     counts = count_cooccurrences([np.array([0, 1, -1, 2, 3], dtype=np.int32)], 4)
-    fit = GloVe(dim=2).fit_counts(counts, list("abcd"), passes=1)
+    fit = GloVe(dim=2).fit_counts(counts, list("abcd"), epochs=1)
     with pytest.raises(DataError, match="never stand"):
         fit.trace("a", "c")
     with pytest.raises(DataError, match="no two words"):

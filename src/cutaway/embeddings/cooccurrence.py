@@ -169,7 +169,7 @@ def count_openly(
         >>> count_openly([[0, 1, 2]])[2, 0]
         0.5
     """
-    weights = (settings or CountSettings()).weights
+    weights = (settings or CountSettings()).weights.tolist()
     counts: dict[tuple[int, int], float] = defaultdict(float)
     for sentence in sentences:
         for at, i in enumerate(sentence):

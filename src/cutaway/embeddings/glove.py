@@ -69,7 +69,7 @@ class GloVe:
     Example:
         >>> from cutaway.embeddings.cooccurrence import count_cooccurrences
         >>> X = count_cooccurrences([np.array([0, 1, 2, 3, 1, 0, -1, 2, 0, 1], dtype=np.int32)], 4)
-        >>> fit = GloVe(dim=4, seed=1).fit_counts(X, ["the", "cat", "sat", "down"], passes=3)
+        >>> fit = GloVe(dim=4, seed=1).fit_counts(X, ["the", "cat", "sat", "down"], epochs=3)
         >>> fit.vectors, fit.passes[2].loss < fit.passes[0].loss
         (WordVectors(4 words × 4 dimensions), True)
     """
@@ -102,7 +102,7 @@ class GloVe:
         counts: Cooccurrences,
         words: Sequence[str],
         *,
-        passes: int = 25,
+        epochs: int = 25,
         listener: Listener | None = None,
     ) -> GloVeFit:
         """Fit vectors to counts.
@@ -110,7 +110,7 @@ class GloVe:
         Args:
             counts: X.
             words: V words, row by row.
-            passes: how often each cell is visited.
+            epochs: how often each cell is visited.
             listener: called after each pass.
 
         Returns:
@@ -119,17 +119,17 @@ class GloVe:
         Raises:
             DataError: no two words ever meet.
             DivergedError: the loss became NaN or infinite.
-            UsageError: `passes` is below 1.
+            UsageError: `epochs` is below 1.
         """
-        if passes < 1:
-            raise UsageError(f"passes is {passes}: expected at least 1")
+        if epochs < 1:
+            raise UsageError(f"epochs is {epochs}: expected at least 1")
         if not len(counts.columns):
             raise DataError("no two words ever stand near each other: the corpus is empty or all rare words")
         rng = np.random.default_rng(self.seed)
         tiles = arrange(counts, rng, self.memory, SpillFolder(self.folder))
         fit = GloVeFit(self, counts, Vocabulary(words), first_table(len(counts), self.dim, rng))
         with ThreadPoolExecutor(self.threads) as pool:
-            for number in range(1, passes + 1):
+            for number in range(1, epochs + 1):
                 started = time.perf_counter()
                 loss = self._pass(pool, fit.table, tiles, rng) / counts.cells
                 if not np.isfinite(loss):

@@ -68,9 +68,9 @@ def arrange(counts: Cooccurrences, rng: np.random.Generator, memory: int, spill:
     for block, (first, last) in enumerate(pairwise(bounds.tolist())):
         cells = slice(int(counts.row_starts[first]), int(counts.row_starts[last]))
         order = rng.permutation(cells.stop - cells.start)
-        others = block_of[counts.columns[cells]]  # (C,)
+        others = block_of[counts.columns[cells]]
         order = order[np.argsort(others[order], kind="stable")]
-        columns = counts.columns[cells][order]  # (C,)
+        columns = counts.columns[cells][order]
         columns -= bounds[others[order]].astype(np.int32)
         rows = np.repeat(np.arange(last - first), np.diff(counts.row_starts[first : last + 1]))
         codes.append(rows[order].astype(np.uint32) << np.uint32(16) | columns.astype(np.uint32))
@@ -116,7 +116,7 @@ def round_robin(blocks: int) -> Iterator[list[tuple[int, int]]]:
 
     Example:
         >>> list(round_robin(3))
-        [[(0, 0), (1, 1), (2, 2)], [(1, 2)], [(0, 1)], [(0, 2)]]
+        [[(0, 0), (1, 1), (2, 2)], [(1, 2)], [(0, 2)], [(0, 1)]]
     """
     yield [(block, block) for block in range(blocks)]
     players = list(range(blocks + blocks % 2))

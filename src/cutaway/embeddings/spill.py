@@ -116,7 +116,7 @@ class GrowingArray:
                 file.write(np.ascontiguousarray(some).data)
         except OSError as error:
             self._folder.close()
-            raise _refusal(error, self._folder.path) from error
+            raise ResourceError(_reason(error, self._folder.path.parent)) from error
 
     def _make_room(self, wanted: int) -> None:
         if wanted > len(self._room):
@@ -124,10 +124,10 @@ class GrowingArray:
             self._room.resize(max(wanted, FIRST_ROOM, len(self._room) * 5 // 4), refcheck=False)
 
 
-def _refusal(error: OSError, folder: Path) -> ResourceError:
+def _reason(error: OSError, parent: Path) -> str:
     if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-        return ResourceError(
-            f"no space left in {folder.parent} to spill word pairs: free some, name another folder, or allow "
-            "more memory; what was spilled is deleted"
+        return (
+            f"no space left in {parent} to spill word pairs: free some, name another folder, or allow more "
+            "memory; what was spilled is deleted"
         )
-    return ResourceError(f"cannot spill word pairs into {folder.parent}: {error.strerror}")
+    return f"cannot spill word pairs into {parent}: {error.strerror}"
