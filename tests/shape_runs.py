@@ -96,6 +96,15 @@ def run_embeddings() -> None:
     vectors.trace_most_similar(positive=["king", "woman"], negative=["man"], topn=2)
     trace_words(vectors, ("king", "man"), topn=2)
     nearest_spellings("kimg", pyarrow.array(words))
+    run_glove()
+
+
+def run_glove() -> None:
+    from cutaway.embeddings.cooccurrence import count_cooccurrences
+    from cutaway.embeddings.glove import GloVe
+
+    counts = count_cooccurrences([np.array([0, 1, 2, 3, -1, 2, 1, 4, 0], dtype=np.int32)], 5)
+    GloVe(dim=3).fit_counts(counts, list("abcde"), epochs=1)
 
 
 def run_finetuning() -> None:

@@ -19,7 +19,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numba
 import numba.core.config
@@ -27,17 +27,23 @@ import numba.core.config
 from cutaway.core.home import cache_home
 from cutaway.core.version import VERSION
 
+Sums = Literal["in order", "any order"]
+# LLVM's names for it, without the flags that assume that there is no NaN and no infinity.
+FAST_SUMS = {"reassoc", "contract", "nsz", "arcp"}
+
 SLOW_COMPILE_SECONDS = 0.5
 
 # Called with (kernel name, seconds) after a compilation that was worth a line of progress.
 on_compile: list[Callable[[str, float], None]] = []
 
 
-def kernel(signature: str) -> Callable[[Callable[..., Any]], Any]:
+def kernel(signature: str, *, sums: Sums = "in order") -> Callable[[Callable[..., Any]], Any]:
     """Compile a function for flat arrays, without the GIL, cached on disk.
 
     Args:
         signature: numba's notation, `"int64(int32[::1], int64)"`.
+        sums: "any order" lets the compiler regroup sums and fuse products with them, so that a loop
+            over a dot product uses whole vector registers; NaN and infinity keep their meaning.
 
     Returns:
         A decorator; what it returns is numba's dispatcher, with the plain function at `.py_func`.
@@ -50,7 +56,13 @@ def kernel(signature: str) -> Callable[[Callable[..., Any]], Any]:
             config: Any = numba.core.config
             before, config.CACHE_DIR = config.CACHE_DIR, str(folder)
             try:
-                compiled = numba.njit(signature, cache=True, nogil=True, error_model="numpy")(function)
+                compiled = numba.njit(
+                    signature,
+                    cache=True,
+                    nogil=True,
+                    error_model="numpy",
+                    fastmath=FAST_SUMS if sums == "any order" else False,
+                )(function)
             finally:
                 config.CACHE_DIR = before
         seconds = time.perf_counter() - started

@@ -1,9 +1,10 @@
-"""Exact nearest neighbors: score every row in float32, then settle the few that may win in float64.
+"""Exact nearest neighbors: score every row roughly, then settle the few that may win in float64.
 
-The matrix-vector product reads the whole table, so it runs in float32, where it is bound by memory
-alone. Its rounding error has a proven bound, so every row that could be among the winners is known;
-only those are scored again in float64. The answer is the one that float64 would give for the whole
-table.
+Reading the whole table is what a search costs, so the rough scores read it as float32 for the first
+few queries and as bytes from then on (`embeddings.byte_search`); many queries at once share each
+block of rows that was read. A rough score's error has a proven bound, so every row that could be among
+the winners is known; only those are scored again in float64. The answer is the one that float64 would
+give for the whole table.
 
 Letters: V rows of the table, D dimensions, Q queries, K candidates.
 """
@@ -12,10 +13,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
+from cutaway.embeddings.byte_search import ByteTable, thread_count, threads
 from cutaway.embeddings.similarity import ROWS_AT_A_TIME
 
 HALF_ULP = 2.0**-24
@@ -24,7 +27,15 @@ TIE_DECIMALS = 12
 # Lengths between these keep the float32 products clear of overflow and of lost digits.
 SAFE_LENGTHS = (1e-25, 1e30)
 BLOCKS_PER_NEIGHBOR = 64
-QUERIES_AT_A_TIME = 32
+# What a block of scores of many queries has: its size stays within a cache.
+QUERIES_AT_A_TIME = 256
+ROWS_TO_SCAN = 4096
+# Bytes pay for their making, and for loading the compiler, after a few queries over many rows.
+PLAIN_QUERIES = 2
+SMALL_TABLE = 1 << 20
+# Beyond so many neighbors the scans, which keep them sorted, would be slow.
+MOST_SCANNED = 1000
+ROOM = 4096
 
 
 class ExactSearch:
@@ -38,6 +49,7 @@ class ExactSearch:
     def __init__(self, vectors: NDArray[np.float32], lengths: NDArray[np.float64]) -> None:
         self._vectors = vectors
         self.lengths = lengths
+        self._queries = 0
 
     def nearest(
         self, query: NDArray[np.float64], count: int, excluded: NDArray[np.int64] | None = None
@@ -54,6 +66,10 @@ class ExactSearch:
         Returns:
             Row numbers, (count,) int64, and their cosines, (count,) float64, the highest first.
         """
+        self._queries += 1
+        wanted = count + (len(excluded) if excluded is not None else 0)
+        if self._scans(wanted) and self._queries > PLAIN_QUERIES:
+            return self._ranked(self._bytes.candidates(query, wanted), query, count, excluded)
         table, inverse = self._table
         scores = table @ query.astype(np.float32)  # (V,)
         scores *= inverse
@@ -72,14 +88,49 @@ class ExactSearch:
         Yields:
             Row numbers and cosines, as `nearest` returns them.
         """
-        # One buffer for all: new pages for every block would cost as much as the product.
-        buffer = np.empty((min(QUERIES_AT_A_TIME, len(queries)), len(self._vectors)), dtype=np.float32)
+        most = max((len(rows) for rows in excluded), default=0) if excluded is not None else 0
+        if len(queries) < len(self._vectors) // ROWS_TO_SCAN // 4 or not self._scans(count + most):
+            for at, query in enumerate(queries):
+                yield self.nearest(query, count, excluded[at] if excluded is not None else None)
+            return
         for start in range(0, len(queries), QUERIES_AT_A_TIME):
             some = queries[start : start + QUERIES_AT_A_TIME]
-            scores = np.matmul(some.astype(np.float32), self._units.T, out=buffer[: len(some)])
-            for at, query in enumerate(some):
+            for at, (query, rows) in enumerate(zip(some, self._scan(some, count + most), strict=True)):
                 left_out = excluded[start + at] if excluded is not None else None
-                yield self._settle(scores[at], query, count, left_out)
+                if rows is None:
+                    yield self.nearest(query, count, left_out)
+                else:
+                    yield self._ranked(rows, query, count, left_out)
+
+    def _scans(self, wanted: int) -> bool:
+        """Whether the compiled scans are worth it and can hold what is wanted."""
+        return self._vectors.size >= SMALL_TABLE and wanted <= min(MOST_SCANNED, len(self._vectors))
+
+    def _scan(self, queries: NDArray[np.float64], count: int) -> Iterator[NDArray[np.int64] | None]:
+        """Yield each query's candidates; None where they are too many."""
+        from cutaway.embeddings.neighbor_kernels import scan_scores
+
+        small = queries.astype(np.float32)  # (Q, D)
+        best = np.full((len(queries), count), -2.0, dtype=np.float32)
+        found = np.empty((len(queries), ROOM), dtype=np.int32)
+        kept = np.empty((len(queries), ROOM), dtype=np.float32)
+        counts = np.zeros(len(queries), dtype=np.int64)
+        error, pool = self._rounding_error, threads()
+
+        def scan(scores: NDArray[np.float32], start: int, share: tuple[int, int]) -> None:
+            scan_scores(scores, np.array([start, *share]), error, best, found, kept, counts)
+
+        shares = np.linspace(0, len(queries), thread_count() + 1).astype(np.int64)
+        buffer = np.empty(len(queries) * ROWS_TO_SCAN, dtype=np.float32)
+        for start in range(0, len(self._units), ROWS_TO_SCAN):
+            units = self._units[start : start + ROWS_TO_SCAN]
+            shape = (len(queries), len(units))
+            scores = np.matmul(small, units.T, out=buffer[: shape[0] * shape[1]].reshape(shape))
+            for done in [pool.submit(scan, scores, start, share) for share in pairwise(shares.tolist())]:
+                done.result()
+        for q, filled in enumerate(counts.tolist()):
+            near = kept[q, :filled] >= best[q, -1] - 2 * error
+            yield found[q, :filled][near].astype(np.int64) if filled >= 0 else None
 
     def _settle(
         self,
@@ -92,15 +143,31 @@ class ExactSearch:
         left = len(scores)
         if excluded is not None:
             scores[excluded] = -np.inf
-            left -= len(np.unique(excluded))
+            left -= len(set(excluded.tolist()))  # np.unique would load np.ma first
         count = min(count, left)
         if count <= 0:
             return np.empty(0, dtype=np.int64), np.empty(0)
         floor = _reached_by(scores, count) - 2 * self._rounding_error
         rows = np.flatnonzero((scores >= floor) & (scores > -np.inf))  # (K,)
+        return self._ranked(rows, query, count)
+
+    def _ranked(
+        self,
+        rows: NDArray[np.int64],
+        query: NDArray[np.float64],
+        count: int,
+        excluded: NDArray[np.int64] | None = None,
+    ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """Score candidates, in rising order, exactly and return the best."""
+        if excluded is not None:
+            rows = rows[~np.isin(rows, excluded)]
         cosines = self._exact_scores(rows, query)  # (K,)
         best = ranking(cosines)[:count]
         return rows[best], cosines[best]
+
+    @cached_property
+    def _bytes(self) -> ByteTable:
+        return ByteTable(self._vectors, self.lengths)
 
     @cached_property
     def _table(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

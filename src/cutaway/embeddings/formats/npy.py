@@ -89,7 +89,10 @@ def read_words(path: Path, *, distinct: Distinct = "check") -> Vocabulary:
             if len(named) != 1:
                 columns = file.schema_arrow.names
                 raise FormatError(f"{path}: which column has the words? expected 'word', there are {columns}")
-            column = file.read(columns=named).column(0).cast(pa.string()).combine_chunks()
+            column = file.read(columns=named).column(0)
+        # pyarrow's compute functions take longer to load than the words do.
+        column = column if pa.types.is_string(column.type) else column.cast(pa.string())
+        column = column.combine_chunks()
         return Vocabulary(column, distinct=distinct)
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise FormatError(f"{path} is no readable Parquet file: {_one_line(error)}") from error
