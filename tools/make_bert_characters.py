@@ -1,4 +1,4 @@
-"""Write src/cutaway/tokenization/bert_characters.json by asking the Rust library about every code point.
+"""Write normalizers/bert_characters.json by asking the Rust library about every code point.
 
     python tools/make_bert_characters.py
 
@@ -20,7 +20,7 @@ import tokenizers
 from tokenizers.normalizers import NFD, BertNormalizer
 from tokenizers.pre_tokenizers import BertPreTokenizer
 
-TARGET = Path(__file__).parents[1] / "src/cutaway/tokenization/bert_characters.json"
+TARGET = Path(__file__).parents[1] / "src/cutaway/tokenization/normalizers/bert_characters.json"
 CODE_POINTS = [code for code in range(0x110000) if not 0xD800 <= code < 0xE000]
 HANGUL = range(0xAC00, 0xD7A4)
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import strategies as st
 
-from cutaway.tokenization.characters import bert_characters
+from cutaway.tokenization.normalizers.characters import bert_characters
 from cutaway.tokenization.tokenizer import Tokenizer
 
 _WORDS = ["i", "love", "learning", "LLMs", "Transformers", "unaffable", "naïve", "ﬁne", "Ångström", "don't"]

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cutaway.tokenization.normalize import normalize
+from cutaway.tokenization.normalizers.bert import normalize
 from cutaway.tokenization.tokenizer import Tokenizer
 
 CODE_POINTS = [chr(code) for code in range(0x110000) if not 0xD800 <= code < 0xE000]

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cutaway.core.errors import DataError, ShapeError, UsageError
-from cutaway.tokenization import fast
 from cutaway.tokenization.batch import Batch
+from cutaway.tokenization.models import fast_wordpiece as fast
 from cutaway.tokenization.tokenizer import Tokenizer
 from cutaway.tokenization.vocabulary import Vocabulary
 

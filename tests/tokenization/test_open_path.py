@@ -8,12 +8,12 @@ import sys
 import pytest
 
 from cutaway.core.trace import PACKAGE
-from cutaway.tokenization.characters import bert_characters
-from cutaway.tokenization.normalize import normalize
+from cutaway.tokenization.models.wordpiece import split_word, tries
+from cutaway.tokenization.normalizers.bert import normalize
+from cutaway.tokenization.normalizers.characters import bert_characters
 from cutaway.tokenization.special import SpecialFinder
+from cutaway.tokenization.splitters.bert import split_words
 from cutaway.tokenization.tokenizer import Tokenizer
-from cutaway.tokenization.wordpiece import split_word, tries
-from cutaway.tokenization.words import split_words
 
 BERT_VOCABULARY_SHA256 = "07eced375cec144d27c900241f3e339478dec958f92fddbc551f295c992038a3"
 

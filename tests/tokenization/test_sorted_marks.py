@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from cutaway.tokenization.characters import bert_characters
+from cutaway.tokenization.normalizers.characters import bert_characters
 from cutaway.tokenization.tokenizer import Tokenizer
 from cutaway.tokenization.vocabulary import Vocabulary
 

@@ -13,18 +13,19 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from cutaway.core.errors import MissingFileError, UsageError
 from cutaway.core.text import scrub
-from cutaway.tokenization.decode import join_pieces
+from cutaway.tokenization.decoders.wordpiece import join_pieces
 from cutaway.tokenization.encoding import Encoding
-from cutaway.tokenization.normalize import normalize
+from cutaway.tokenization.models.piece import Piece
+from cutaway.tokenization.models.wordpiece import split_word
+from cutaway.tokenization.normalizers.bert import normalize
 from cutaway.tokenization.special import SpecialFinder
+from cutaway.tokenization.splitters.bert import split_words
 from cutaway.tokenization.vocabulary import END, START, Vocabulary
-from cutaway.tokenization.wordpiece import Piece, split_word
-from cutaway.tokenization.words import split_words
 
 if TYPE_CHECKING:
     from cutaway.core.trace import Trace
     from cutaway.tokenization.batch import Batch
-    from cutaway.tokenization.fast import FastWordPiece
+    from cutaway.tokenization.models.fast_wordpiece import FastWordPiece
 
 _REMEMBERED_WORDS = 1 << 15
 
@@ -161,7 +162,7 @@ class Tokenizer:
                 string.
             DataError: a row is not a string.
         """
-        from cutaway.tokenization.fast import MOST_TOKENS, Limits, processors
+        from cutaway.tokenization.models.fast_wordpiece import MOST_TOKENS, Limits, processors
 
         most = _room(max_tokens, special)
         if isinstance(texts, str):
@@ -212,7 +213,7 @@ class Tokenizer:
 
     @cached_property
     def _fast(self) -> FastWordPiece:
-        from cutaway.tokenization.fast import FastWordPiece
+        from cutaway.tokenization.models.fast_wordpiece import FastWordPiece
 
         return FastWordPiece(self.vocabulary)
 

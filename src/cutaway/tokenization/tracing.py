@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from cutaway.core.trace import Cell, Recorder, Trace
-from cutaway.tokenization.characters import bert_characters
-from cutaway.tokenization.normalize import normalize
+from cutaway.tokenization.models.wordpiece import split_word, tries
+from cutaway.tokenization.normalizers.bert import normalize
+from cutaway.tokenization.normalizers.characters import bert_characters
 from cutaway.tokenization.special import SpecialFinder
+from cutaway.tokenization.splitters.bert import split_words
 from cutaway.tokenization.vocabulary import UNKNOWN, Vocabulary
-from cutaway.tokenization.wordpiece import split_word, tries
-from cutaway.tokenization.words import split_words
 
 Row = tuple[Cell, ...]
 

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from cutaway.core.errors import FormatError
+from cutaway.tokenization.models.wordpiece import LONGEST_WORD
 from cutaway.tokenization.vocabulary import PREFIX, UNKNOWN, Vocabulary
-from cutaway.tokenization.wordpiece import LONGEST_WORD
 
 # Where each value stands in the document, and the values under which we compute the same.
 _EXPECTED: dict[tuple[str, ...], tuple[Any, ...]] = {

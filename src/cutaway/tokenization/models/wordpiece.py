@@ -15,17 +15,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
+from cutaway.tokenization.models.piece import Piece
 from cutaway.tokenization.vocabulary import PREFIX, UNKNOWN
 
 LONGEST_WORD = 100
-
-
-class Piece(NamedTuple):
-    """A part of a word that the vocabulary has, and where it stands in the word."""
-
-    id: int
-    start: int
-    end: int
 
 
 class Try(NamedTuple):

@@ -16,9 +16,15 @@ from typing import Any
 import numpy as np
 
 from cutaway.core.errors import DataError
-from cutaway.tokenization import kernels
 from cutaway.tokenization.batch import Batch
-from cutaway.tokenization.tables import Ints, Longs, character_tables, piece_tables, special_tables
+from cutaway.tokenization.kernels import wordpiece as kernels
+from cutaway.tokenization.models.wordpiece_tables import (
+    Ints,
+    Longs,
+    character_tables,
+    piece_tables,
+    special_tables,
+)
 from cutaway.tokenization.vocabulary import Vocabulary
 
 BLOCK = 1 << 17  # characters; text, ids and hot tables then share the second-level cache

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
-from cutaway.tokenization.characters import bert_characters
+from cutaway.tokenization.normalizers.characters import bert_characters
 
 
 @dataclass(frozen=True, slots=True)

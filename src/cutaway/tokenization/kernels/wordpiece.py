@@ -1,10 +1,10 @@
 """The fast path's kernels: flat UTF-8 in, ids out. Compiled when this module is first imported.
 
-The open path (normalize.py, words.py, wordpiece.py) is the definition; this is the same computation in
-one pass. Three ideas make it fast:
+The open path (normalizers/bert.py, splitters/bert.py, models/wordpiece.py) is the definition; this is
+the same computation in one pass. Three ideas make it fast:
 
 - one table lookup a byte tells what becomes of an ASCII character; any other is put together from its
-  bytes and looked up in a larger table (tables.py packs both);
+  bytes and looked up in a larger table (models/wordpiece_tables.py packs both);
 - a word that is itself a piece, four in five of them, is found by one look into a hash table: up to
   sixteen Latin-1 characters pack into two 64-bit numbers, so the comparison is exact;
 - other words walk a trie, one step a character, remembering the last node that ends a piece. A step is

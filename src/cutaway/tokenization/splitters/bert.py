@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from cutaway.tokenization.characters import bert_characters
+from cutaway.tokenization.normalizers.characters import bert_characters
 
 
 class Word(NamedTuple):

@@ -9,8 +9,14 @@ from itertools import accumulate
 import numpy as np
 from numpy.typing import NDArray
 
-from cutaway.tokenization import kernels
-from cutaway.tokenization.characters import HANGUL_FIRST, HANGUL_LAST, Characters, Kind, bert_characters
+from cutaway.tokenization.kernels import wordpiece as kernels
+from cutaway.tokenization.normalizers.characters import (
+    HANGUL_FIRST,
+    HANGUL_LAST,
+    Characters,
+    Kind,
+    bert_characters,
+)
 from cutaway.tokenization.vocabulary import PREFIX, Vocabulary
 
 CODE_POINTS = 0x110000

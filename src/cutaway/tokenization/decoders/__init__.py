@@ -1,0 +1,1 @@
+"""The way back: pieces to text, one rule a file."""

@@ -1,0 +1,1 @@
+"""Compiled loops, one module a topic; imported only when they are needed."""

@@ -1,0 +1,1 @@
+"""Step 3: words to pieces: one model a file, and its fast encoder beside it."""

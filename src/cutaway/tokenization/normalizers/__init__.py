@@ -1,0 +1,1 @@
+"""Step 1: characters to characters, one rule a file."""

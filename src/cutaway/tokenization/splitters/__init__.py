@@ -1,0 +1,1 @@
+"""Step 2: text to words, one rule a file."""
