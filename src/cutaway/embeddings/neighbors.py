@@ -110,7 +110,7 @@ class ExactSearch:
         """Yield each query's candidates; None where they are too many."""
         from cutaway.embeddings.neighbor_kernels import scan_scores
 
-        small = queries.astype(np.float32)  # (Q, D)
+        small = queries.astype(np.float32)
         best = np.full((len(queries), count), -2.0, dtype=np.float32)
         found = np.empty((len(queries), ROOM), dtype=np.int32)
         kept = np.empty((len(queries), ROOM), dtype=np.float32)
