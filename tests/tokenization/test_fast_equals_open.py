@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 
 from cutaway.core.errors import DataError, ShapeError, UsageError
 from cutaway.tokenization.batch import Batch
+from cutaway.tokenization.bert import bert_pipeline
 from cutaway.tokenization.models import fast_wordpiece as fast
 from cutaway.tokenization.tokenizer import Tokenizer
-from cutaway.tokenization.vocabulary import Vocabulary
+from cutaway.tokenization.vocabulary import BertVocabulary
 
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]"]
 fragments = st.sampled_from(
@@ -60,7 +61,9 @@ small_pieces = st.text("abé日각\u302e", min_size=1, max_size=20)
 def test_batch_equals_single_with_any_vocabulary(
     starts: list[str], inner: list[str], texts: list[str]
 ) -> None:
-    tokenizer = Tokenizer(Vocabulary([*SPECIAL, *starts, *(f"##{piece}" for piece in inner)]))
+    tokenizer = Tokenizer(
+        bert_pipeline(BertVocabulary([*SPECIAL, *starts, *(f"##{piece}" for piece in inner)]))
+    )
     batch = tokenizer.encode_batch(texts, threads=1)
     assert [row.tolist() for row in batch] == open_ids(tokenizer, texts)
     for text in texts:  # the trace looks up pieces of any length

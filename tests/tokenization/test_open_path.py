@@ -8,10 +8,11 @@ import sys
 import pytest
 
 from cutaway.core.trace import PACKAGE
-from cutaway.tokenization.models.wordpiece import split_word, tries
+from cutaway.tokenization.added import AddedToken, AddedTokens
+from cutaway.tokenization.aligned import AlignedText
+from cutaway.tokenization.models.wordpiece import WordPiece
 from cutaway.tokenization.normalizers.bert import normalize
 from cutaway.tokenization.normalizers.characters import bert_characters
-from cutaway.tokenization.special import SpecialFinder
 from cutaway.tokenization.splitters.bert import split_words
 from cutaway.tokenization.tokenizer import Tokenizer
 
@@ -52,24 +53,25 @@ def test_no_character_folds_to_more_than_its_bytes() -> None:
 
 
 def test_normalized_text_points_back_to_its_source() -> None:
-    normalized = normalize("E\u0301t\0é 日")
+    normalized = normalize(AlignedText.of("E\u0301t\0é 日"))
     assert normalized.text == "ete  日 "
-    assert normalized.sources == [0, 2, 4, 5, 6, 6, 6]
+    assert normalized.starts == [0, 2, 4, 5, 6, 6, 6]
 
 
 @pytest.mark.parametrize(
     ("text", "folded", "sources"), [("A\tb", "a b", [0, 1, 2]), ("A\0B\x7fc", "abc", [0, 2, 4])]
 )
 def test_ascii_is_folded_like_any_text(text: str, folded: str, sources: list[int]) -> None:
-    normalized = normalize(text)
-    assert (normalized.text, list(normalized.sources)) == (folded, sources)
-    assert normalize(text + "é").text == folded + "e"
+    normalized = normalize(AlignedText.of(text))
+    assert (normalized.text, list(normalized.starts)) == (folded, sources)
+    assert normalize(AlignedText.of(text + "é")).text == folded + "e"
 
 
 def test_special_tokens_are_cut_leftmost_and_longest() -> None:
-    finder = SpecialFinder(["<a>", "<a>b", "b<"])
-    parts = [(part.text, part.start, part.special) for part in finder.cut("x<a>bb<a>")]
-    assert parts == [("x", 0, False), ("<a>b", 1, True), ("b<", 5, True), ("a>", 7, False)]
+    tokens = [AddedToken(id=at, content=content) for at, content in enumerate(("<a>", "<a>b", "b<"))]
+    cut = AddedTokens(tokens, None).cut(AlignedText.of("x<a>bb<a>"))
+    parts = [(part.text.text, part.text.starts[0], part.token and part.token.id) for part in cut]
+    assert parts == [("x", 0, None), ("<a>b", 1, 1), ("b<", 5, 2), ("a>", 7, None)]
 
 
 def test_words_end_at_space_and_around_punctuation() -> None:
@@ -78,8 +80,8 @@ def test_words_end_at_space_and_around_punctuation() -> None:
 
 
 def test_failing_search_shows_every_try_and_gives_one_unknown() -> None:
-    ids = {"[UNK]": 0, "ab": 1, "##c": 2}
-    made = [(found.start, found.end, found.piece, found.id) for found in tries("abcd", ids)]
+    model = WordPiece({"[UNK]": 0, "ab": 1, "##c": 2})
+    made = [(look.start, look.end, look.piece, look.id) for look in model.tries("abcd", every=True)]
     assert made == [
         (0, 4, "abcd", None),
         (0, 3, "abc", None),
@@ -88,14 +90,14 @@ def test_failing_search_shows_every_try_and_gives_one_unknown() -> None:
         (2, 3, "##c", 2),
         (3, 4, "##d", None),
     ]
-    assert [(piece.id, piece.start, piece.end) for piece in split_word("abcd", ids)] == [(0, 0, 4)]
+    assert [(piece.id, piece.start, piece.end) for piece in model.pieces("abcd")] == [(0, 0, 4)]
 
 
 def test_a_word_over_a_hundred_characters_is_not_looked_up() -> None:
-    ids = {"[UNK]": 0, "a": 1, "##a": 2}
-    assert len(split_word("a" * 100, ids)) == 100
-    assert [piece.id for piece in split_word("a" * 101, ids)] == [0]
-    assert len(list(tries("a" * 101, ids))) == 1
+    model = WordPiece({"[UNK]": 0, "a": 1, "##a": 2})
+    assert len(model.pieces("a" * 100)) == 100
+    assert [piece.id for piece in model.pieces("a" * 101)] == [0]
+    assert len(list(model.tries("a" * 101))) == 1
 
 
 def test_trace_holds_what_encode_returns(torture: list[str], tokenizer: Tokenizer) -> None:

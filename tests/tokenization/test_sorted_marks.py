@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
+from cutaway.tokenization.bert import bert_pipeline
 from cutaway.tokenization.normalizers.characters import bert_characters
 from cutaway.tokenization.tokenizer import Tokenizer
-from cutaway.tokenization.vocabulary import Vocabulary
+from cutaway.tokenization.vocabulary import BertVocabulary
 
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]"]
 
@@ -51,7 +52,7 @@ def test_ids_and_offsets_equal_the_reference_when_every_mark_is_a_piece(
     reference: Any = Reference(WordPiece({piece: at for at, piece in enumerate(pieces)}, unk_token="[UNK]"))
     reference.normalizer = BertNormalizer()
     reference.pre_tokenizer = BertPreTokenizer()
-    tokenizer = Tokenizer(Vocabulary(pieces))
+    tokenizer = Tokenizer(bert_pipeline(BertVocabulary(pieces)))
     batch = tokenizer.encode_batch(texts, special=False)
     moved = 0
     for text, row, theirs in zip(texts, batch, reference.encode_batch(texts), strict=True):
@@ -65,7 +66,7 @@ def test_ids_and_offsets_equal_the_reference_when_every_mark_is_a_piece(
 
 
 def test_two_marks_in_the_wrong_order_are_sorted() -> None:
-    tokenizer = Tokenizer(Vocabulary([*SPECIAL, "a", "##\u302e", "##\U0001d165"]))
+    tokenizer = Tokenizer(bert_pipeline(BertVocabulary([*SPECIAL, "a", "##\u302e", "##\U0001d165"])))
     assert tokenizer.encode("a\u302e\U0001d165", special=False).ids == [4, 6, 5]
     assert tokenizer.encode_batch(["a\u302e", "a\u302e\U0001d165"], special=False).ids.tolist() == [
         4,

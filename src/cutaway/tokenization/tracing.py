@@ -1,124 +1,156 @@
-"""The open path with everything it saw: characters, words, every try of the longest match, tokens."""
+"""The open path with everything it saw: code points, words, every step of the model, tokens."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
 from cutaway.core.trace import Cell, Recorder, Trace
-from cutaway.tokenization.models.wordpiece import split_word, tries
-from cutaway.tokenization.normalizers.bert import normalize
+from cutaway.tokenization.aligned import AlignedText
+from cutaway.tokenization.graphemes import graphemes
+from cutaway.tokenization.models.wordpiece import WordPiece
+from cutaway.tokenization.normalizers.bert import Bert
 from cutaway.tokenization.normalizers.characters import bert_characters
-from cutaway.tokenization.special import SpecialFinder
-from cutaway.tokenization.splitters.bert import split_words
-from cutaway.tokenization.vocabulary import UNKNOWN, Vocabulary
+from cutaway.tokenization.pipeline import OpenPath, Word
+
+if TYPE_CHECKING:
+    from cutaway.tokenization.vocabulary import Vocabulary
 
 Row = tuple[Cell, ...]
 
+_LOOK = "piece = the longest w[start:end] that the vocabulary has"
 
-def trace_text(text: str, vocabulary: Vocabulary, finder: SpecialFinder) -> Trace:
+
+def trace_text(text: str, path: OpenPath, vocabulary: Vocabulary) -> Trace:
     """Encode one text and record every step.
 
     The tables, in the order of the pipeline:
 
-    - characters (position, character, kind, becomes): each character of the text and its fate;
-    - words (word, text, start, end): normalized words and the characters of the text they came from;
-    - tries (word, try, start, end, piece, found, id): each look into the vocabulary, `start` and `end`
-      counted in the word; a word that cannot be matched ends with a try of "[UNK]" for all of it;
-    - tokens (position, token, id, start, end, word): the result, without [CLS] and [SEP].
+    - codepoints (position, character, codepoint, bytes, grapheme): the text in its three grains;
+    - characters (position, character, kind, becomes), for BERT's uncased normalizer: each one's fate;
+    - normalized (position, character, start, end), for any other: each character with its place in the text;
+    - words (word, text, start, end): words as the model sees them, and the characters they came from;
+    - tries (word, try, start, end, piece, found, id), for WordPiece: each look into the vocabulary, `start`
+      and `end` counted in the word; a word that cannot be matched ends with a try of "[UNK]" for all of it;
+    - steps (word, ...), for any other model: what it did, in its own columns;
+    - tokens (position, token, id, start, end, word): the result, without added special tokens.
 
     Args:
         text: any string without lone surrogates.
-        vocabulary: the pieces.
-        finder: finds the special tokens written out in the text.
+        path: the open path of the tokenizer.
+        vocabulary: all tokens by id.
 
     Returns:
         The trace; its fact "vocabulary sha256" names the vocabulary.
     """
-    rec = Recorder("WordPiece")
+    model = path.pipeline.model
+    rec = Recorder(type(model).__name__)
     rec.fact("vocabulary sha256", vocabulary.sha256)
     rec.fact("vocabulary size", len(vocabulary))
     rec.table(
-        "characters",
-        ("position", "character", "kind", "becomes"),
-        _character_rows(text, finder),
-        formula="becomes = lower(strip(decompose(character)))",
+        "codepoints",
+        ("position", "character", "codepoint", "bytes", "grapheme"),
+        _codepoint_rows(text),
+        formula="bytes = UTF-8(codepoint)",
     )
-    words = _word_rows(text, finder)
+    _record_normalized(rec, text, path)
+    words = list(path.words(text))
     rec.table(
         "words",
         ("word", "text", "start", "end"),
-        [(number, word, start, end) for number, (word, start, end, _, _) in enumerate(words)],
-        formula="words = split(becomes) at spaces, around punctuation",
-        inputs=("characters",),
+        [(at, word.text, word.starts[0], word.ends[-1]) for at, (word, _) in enumerate(words)],
+        formula="words = split(becomes) at spaces, around punctuation"
+        if _is_bert(path)
+        else "words = split(text)",
+        inputs=("characters" if _is_bert(path) else "normalized",),
     )
-    rec.table(
-        "tries",
-        ("word", "try", "start", "end", "piece", "found", "id"),
-        [row for number, word in enumerate(words) for row in _try_rows(number, word, vocabulary)],
-        formula="piece = the longest w[start:end] that the vocabulary has",
-        inputs=("words",),
-    )
-    tokens = _token_rows(words, vocabulary)
+    _record_steps(rec, words, path)
+    tokens = [
+        (at, vocabulary.token_of(token.id), token.id, token.start, token.end, token.word)
+        for at, token in enumerate(path.tokens(text))
+    ]
     rec.table(
         "tokens",
         ("position", "token", "id", "start", "end", "word"),
         tokens,
-        formula="tokens = the pieces found, or [UNK] for the word",
-        inputs=("tries",),
+        formula="tokens = the pieces found, or [UNK] for the word"
+        if _is_bert(path)
+        else "tokens = the pieces",
+        inputs=("tries" if isinstance(model, WordPiece) else "steps",),
     )
     rec.label("token", [str(row[1]) for row in tokens])
     return rec.finish()
 
 
-# A word: its text, its place in the original, the place of each of its characters, whether it is special.
-_Word = tuple[str, int, int, list[tuple[int, int]], bool]
+def _is_bert(path: OpenPath) -> bool:
+    normalizer = path.pipeline.normalizer
+    return isinstance(normalizer, Bert) and normalizer.is_uncased
 
 
-def _character_rows(text: str, finder: SpecialFinder) -> list[Row]:
+def _codepoint_rows(text: str) -> Iterator[Row]:
+    position = 0
+    for number, cluster in enumerate(graphemes(text)):
+        for char in cluster:
+            yield position, char, f"U+{ord(char):04X}", char.encode("utf-8").hex(" "), number
+            position += 1
+
+
+def _record_normalized(rec: Recorder, text: str, path: OpenPath) -> None:
+    if _is_bert(path):
+        rec.table(
+            "characters",
+            ("position", "character", "kind", "becomes"),
+            _character_rows(text, path),
+            formula="becomes = lower(strip(decompose(character)))",
+        )
+        return
+    stretches = [stretch.text for stretch in path.added.cut(AlignedText.of(text))]
+    places = [place for part in stretches for place in zip(part.text, part.starts, part.ends, strict=True)]
+    rec.table(
+        "normalized",
+        ("position", "character", "start", "end"),
+        [(at, *place) for at, place in enumerate(places)],
+        formula="normalized = normalize(text)",
+        inputs=("codepoints",),
+    )
+
+
+def _character_rows(text: str, path: OpenPath) -> Iterator[Row]:
     characters = bert_characters()
-    rows: list[Row] = []
-    for stretch in finder.cut(text):
-        for position, char in enumerate(stretch.text, stretch.start):
+    for stretch in path.added.raw_parts(AlignedText.of(text)):
+        for position, char in zip(stretch.text.starts, stretch.text.text, strict=True):
             known = characters[char]
-            kind, becomes = ("special", char) if stretch.special else (known.kind, known.becomes)
-            rows.append((position, char, kind, becomes))
-    return rows
+            special = stretch.token is not None
+            yield (
+                (position, char, "special", char) if special else (position, char, known.kind, known.becomes)
+            )
 
 
-def _word_rows(text: str, finder: SpecialFinder) -> list[_Word]:
-    words: list[_Word] = []
-    for stretch in finder.cut(text):
-        if stretch.special:
-            end = stretch.start + len(stretch.text)
-            words.append((stretch.text, stretch.start, end, [(stretch.start, end)], True))
-            continue
-        normalized = normalize(stretch.text)
-        for word in split_words(normalized.text):
-            spans = [normalized.span(at, at + 1) for at in range(word.start, word.end)]
-            spans = [(stretch.start + start, stretch.start + end) for start, end in spans]
-            words.append((word.text, spans[0][0], spans[-1][1], spans, False))
-    return words
-
-
-def _try_rows(number: int, word: _Word, vocabulary: Vocabulary) -> list[Row]:
-    text, _, _, _, special = word
-    if special:
-        return [(number, 0, 0, len(text), text, True, vocabulary.ids[text])]
-    made = list(tries(text, vocabulary.ids))
-    rows: list[Row] = [
-        (number, at, found.start, found.end, found.piece, found.id is not None, found.id)
-        for at, found in enumerate(made)
+def _record_steps(rec: Recorder, words: Sequence[Word], path: OpenPath) -> None:
+    model: Any = path.pipeline.model
+    if isinstance(model, WordPiece):
+        columns: tuple[str, ...] = ("try", "start", "end", "piece", "found", "id")
+        rows = [(at, *row) for at, word in enumerate(words) for row in _tries(word, model, columns)]
+        rec.table("tries", ("word", *columns), rows, formula=_LOOK, inputs=("words",))
+        return
+    made = [
+        (at, step)
+        for at, word in enumerate(words)
+        if word.token is None
+        for step in model.steps(word.text.text)
     ]
-    if made[-1].id is None:
-        rows.append((number, len(made), 0, len(text), UNKNOWN, True, vocabulary.unk_id))
-    return rows
+    columns = tuple(dict.fromkeys(name for _, step in made for name in step))
+    rec.table(
+        "steps",
+        ("word", *columns),
+        [(at, *(step.get(name) for name in columns)) for at, step in made],
+        formula=getattr(model, "formula", "pieces = model(word)"),
+        inputs=("words",),
+    )
 
 
-def _token_rows(words: list[_Word], vocabulary: Vocabulary) -> list[Row]:
-    rows: list[Row] = []
-    for number, (text, first, last, spans, special) in enumerate(words):
-        if special:
-            rows.append((len(rows), text, vocabulary.ids[text], first, last, number))
-            continue
-        for piece in split_word(text, vocabulary.ids):
-            start, end = spans[piece.start][0], spans[piece.end - 1][1]
-            rows.append((len(rows), vocabulary.pieces[piece.id], piece.id, start, end, number))
-    return rows
+def _tries(word: Word, model: WordPiece, columns: Sequence[str]) -> list[Row]:
+    text, added = word.text.text, word.token
+    if added is not None:
+        return [(0, 0, len(text), added.content, True, added.id)]
+    return [tuple(step[name] for name in columns) for step in model.steps(text)]

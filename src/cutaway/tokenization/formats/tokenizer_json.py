@@ -1,7 +1,7 @@
-"""tokenizer.json: a whole pipeline in one document. Here BERT's uncased WordPiece, and nothing else yet.
+"""tokenizer.json: a whole pipeline in one document, as the reference tokenizers read and write it.
 
-A file is accepted only if every part of it says what this room computes; a part that says anything
-else is named in the error, so that no file is read as something that it is not.
+Every component is read as what it says or named in an error, so that no file is taken for something that it
+is not.
 """
 
 from __future__ import annotations
@@ -10,111 +10,158 @@ import json
 from pathlib import Path
 from typing import Any
 
-from cutaway.core.errors import FormatError
-from cutaway.tokenization.models.wordpiece import LONGEST_WORD
-from cutaway.tokenization.vocabulary import PREFIX, UNKNOWN, Vocabulary
+from cutaway.core.files import write_text
+from cutaway.tokenization.added import AddedToken
+from cutaway.tokenization.checking import all_tokens
+from cutaway.tokenization.formats.components import read_stage, write_stage
+from cutaway.tokenization.formats.document import Node, read_document
+from cutaway.tokenization.formats.models_json import read_model, write_model
+from cutaway.tokenization.pipeline import Padding, Pipeline
+from cutaway.tokenization.truncation import Strategy, Truncation
 
-# Where each value stands in the document, and the values under which we compute the same.
-_EXPECTED: dict[tuple[str, ...], tuple[Any, ...]] = {
-    ("model", "type"): ("WordPiece",),
-    ("model", "continuing_subword_prefix"): (PREFIX,),
-    ("model", "unk_token"): (UNKNOWN,),
-    ("model", "max_input_chars_per_word"): (LONGEST_WORD,),
-    ("normalizer", "type"): ("BertNormalizer",),
-    ("normalizer", "clean_text"): (True,),
-    ("normalizer", "handle_chinese_chars"): (True,),
-    ("normalizer", "strip_accents"): (None, True),
-    ("normalizer", "lowercase"): (True,),
-    ("pre_tokenizer", "type"): ("BertPreTokenizer",),
+_STRATEGIES: dict[str, Strategy] = {
+    "LongestFirst": "longest_first",
+    "OnlyFirst": "only_first",
+    "OnlySecond": "only_second",
 }
-_PLAIN_FLAGS = ("single_word", "lstrip", "rstrip", "normalized")
-_SHOWN = 5
+_FLAGS = ("single_word", "lstrip", "rstrip", "normalized", "special")
 
 
-def read_tokenizer_json(path: Path) -> Vocabulary:
-    """Read the vocabulary of a tokenizer.json of BERT's uncased family.
+def read_tokenizer_json(path: Path) -> Pipeline:
+    """Read a tokenizer.json.
 
     Args:
         path: the file.
 
     Raises:
-        FormatError: not JSON, a part of another kind, or a damaged vocabulary; the message names the
-            place in the document.
+        FormatError: not JSON, a component that is not supported, a wrong value, or a damaged vocabulary; the
+            message names the place in the document.
     """
-    document = _parse(path)
-    for place, allowed in _EXPECTED.items():
-        value = _at(document, place, path)
-        if not any(type(value) is type(known) and value == known for known in allowed):
-            raise FormatError(
-                f"{path}: {'.'.join(place)} is {_short(value)}, and only {_short(allowed[-1])} is supported: "
-                "take a tokenizer of BERT's uncased WordPiece family"
-            )
-    vocabulary = Vocabulary(_pieces(_at(document, ("model", "vocab"), path), path), origin=str(path))
-    _check_added(document.get("added_tokens", []), vocabulary, path)
-    return vocabulary
+    document = read_document(path)
+    added = document["added_tokens"]
+    pipeline = Pipeline(
+        model=read_model(document["model"]),
+        normalizer=read_stage(document["normalizer"], "normalizer"),
+        splitter=read_stage(document["pre_tokenizer"], "pre_tokenizer"),
+        post=read_stage(document["post_processor"], "post_processor"),
+        decoder=read_stage(document["decoder"], "decoder"),
+        added=tuple(_read_added(entry) for entry in added) if added.given else (),
+        truncation=_read_truncation(document["truncation"]),
+        padding=_read_padding(document["padding"]),
+        origin=str(path),
+    )
+    _check_post(pipeline, document)
+    return pipeline
 
 
-def _parse(path: Path) -> dict[str, Any]:
-    try:
-        document = json.loads(path.read_bytes())
-    except RecursionError as error:
-        raise FormatError(f"{path} is nested too deeply to be a tokenizer: fetch it again") from error
-    except UnicodeDecodeError as error:
-        raise FormatError(f"{path}: byte {error.start} is not valid UTF-8: fetch it again") from error
-    except json.JSONDecodeError as error:
-        raise FormatError(
-            f"{path}: line {error.lineno}, column {error.colno}: {error.msg}: fetch it again"
-        ) from error
-    if not isinstance(document, dict):
-        raise FormatError(f"{path} holds a {type(document).__name__}, not a JSON object: fetch it again")
-    return document
+def write_tokenizer_json(pipeline: Pipeline, path: Path) -> None:
+    """Write a tokenizer.json.
+
+    Args:
+        pipeline: the stages.
+        path: the file.
+
+    Raises:
+        FormatError: a stage has no component in this format.
+        ResourceError: the disk is full or the folder cannot be written.
+    """
+    origin = pipeline.origin
+    document = {
+        "version": "1.0",
+        "truncation": _written_truncation(pipeline.truncation),
+        "padding": _written_padding(pipeline.padding),
+        "added_tokens": [
+            {"id": token.id, "content": token.content, **{flag: getattr(token, flag) for flag in _FLAGS}}
+            for token in sorted(pipeline.added, key=lambda token: token.id)
+        ],
+        "normalizer": write_stage(pipeline.normalizer, "normalizer", origin),
+        "pre_tokenizer": write_stage(pipeline.splitter, "pre_tokenizer", origin),
+        "post_processor": write_stage(pipeline.post, "post_processor", origin),
+        "decoder": write_stage(pipeline.decoder, "decoder", origin),
+        "model": write_model(pipeline.model, origin),
+    }
+    write_text(path, json.dumps(document, ensure_ascii=False, indent=2) + "\n")
 
 
-def _at(document: dict[str, Any], place: tuple[str, ...], path: Path) -> Any:
-    value: Any = document
-    for depth, name in enumerate(place):
-        if not isinstance(value, dict) or name not in value:
-            raise FormatError(
-                f"{path} has no {'.'.join(place[: depth + 1])}: it is not a whole tokenizer.json"
-            )
-        value = value[name]
-    return value
+def _read_added(node: Node) -> AddedToken:
+    content = node["content"].text()
+    if not content:
+        node["content"].fail("must not be empty")
+    flags = {flag: node[flag].flag(False) for flag in _FLAGS}
+    return AddedToken(id=node["id"].number(), content=content, **flags)
 
 
-def _pieces(ids: Any, path: Path) -> list[str]:
-    """Return the pieces in the order of their ids, which must be 0, 1, 2, ... each once."""
-    if not isinstance(ids, dict):
-        raise FormatError(f"{path}: model.vocab is {_short(ids)}, not an object of pieces and ids")
-    pieces: list[str | None] = [None] * len(ids)
-    bad = []
-    for piece, token_id in ids.items():
-        if type(token_id) is int and 0 <= token_id < len(ids) and pieces[token_id] is None:
-            pieces[token_id] = piece
-        else:
-            bad.append(f"{piece!r}: {_short(token_id)}")
-    if bad:
-        raise FormatError(
-            f"{path}: model.vocab gives {len(bad)} ids that are out of range or taken: "
-            f"{'; '.join(bad[:_SHOWN])}: ids must be 0 to {len(ids) - 1}, each once"
-        )
-    return [piece for piece in pieces if piece is not None]
+def _check_post(pipeline: Pipeline, document: Node) -> None:
+    """Every id that is put around a text must be the id of a token."""
+    if pipeline.post is None:
+        return
+    tokens = all_tokens(pipeline)
+    for texts in (1, 2):
+        from cutaway.tokenization.encoding import Encoding
+
+        for part in pipeline.post.process([Encoding()] * texts, special=True):
+            for token, number in zip(part.tokens, part.ids, strict=True):
+                if tokens.ids.get(token) != number:
+                    document["post_processor"].fail(
+                        f"puts in {token!r} with id {number}, which is not its id"
+                    )
 
 
-def _check_added(added: Any, vocabulary: Vocabulary, path: Path) -> None:
-    """Accept added tokens that only repeat the special tokens of the vocabulary."""
-    if not isinstance(added, list) or not all(isinstance(token, dict) for token in added):
-        raise FormatError(f"{path}: added_tokens is {_short(added)}, not a list of objects")
-    for token in added:
-        content = token.get("content")
-        known = vocabulary.special.get(content) if isinstance(content, str) else None
-        if known is None or token.get("id") != known:
-            raise FormatError(f"{path}: added token {_short(content)} is not one of BERT's special tokens")
-        if any(token.get(flag, False) for flag in _PLAIN_FLAGS):
-            raise FormatError(
-                f"{path}: added token {content} has options that are not supported: {_short(token)}"
-            )
+def _read_truncation(node: Node) -> Truncation | None:
+    if not node.given:
+        return None
+    strategy, direction = node["strategy"], node["direction"]
+    if strategy.value not in _STRATEGIES:
+        strategy.fail(f"must be one of {', '.join(_STRATEGIES)}")
+    if direction.given and direction.value not in ("Right", "Left"):
+        direction.fail("must be Right or Left")
+    return Truncation(
+        most=node["max_length"].number(),
+        strategy=_STRATEGIES[strategy.value],
+        stride=node["stride"].number(0),
+        side="left" if direction.value == "Left" else "right",
+    )
 
 
-def _short(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 80 else text[:77] + "..."
+def _written_truncation(rule: Truncation | None) -> dict[str, Any] | None:
+    if rule is None:
+        return None
+    names = {ours: theirs for theirs, ours in _STRATEGIES.items()}
+    return {
+        "direction": rule.side.capitalize(),
+        "max_length": rule.most,
+        "strategy": names[rule.strategy],
+        "stride": rule.stride,
+    }
+
+
+def _read_padding(node: Node) -> Padding | None:
+    if not node.given:
+        return None
+    strategy, direction, multiple = node["strategy"], node["direction"], node["pad_to_multiple_of"]
+    length = None
+    if strategy.value != "BatchLongest":
+        length = strategy["Fixed"].number()
+    if direction.value not in ("Right", "Left"):
+        direction.fail("must be Right or Left")
+    return Padding(
+        pad_id=node["pad_id"].number(),
+        pad_token=node["pad_token"].text(),
+        pad_type_id=node["pad_type_id"].number(),
+        side="left" if direction.value == "Left" else "right",
+        multiple=max(multiple.number(1), 1),
+        length=length,
+    )
+
+
+def _written_padding(rule: Padding | None) -> dict[str, Any] | None:
+    if rule is None:
+        return None
+    return {
+        "strategy": "BatchLongest" if rule.length is None else {"Fixed": rule.length},
+        "direction": rule.side.capitalize(),
+        "pad_to_multiple_of": None if rule.multiple == 1 else rule.multiple,
+        "pad_id": rule.pad_id,
+        "pad_type_id": rule.pad_type_id,
+        "pad_token": rule.pad_token,
+    }

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from cutaway.core.errors import FormatError
-from cutaway.tokenization.vocabulary import Vocabulary
+from cutaway.tokenization.vocabulary import BertVocabulary
 
 
-def read_vocab_txt(path: Path) -> Vocabulary:
+def read_vocab_txt(path: Path) -> BertVocabulary:
     """Read a vocabulary, one piece a line.
 
     Args:
@@ -29,4 +29,4 @@ def read_vocab_txt(path: Path) -> Vocabulary:
     lines = text.split("\n")
     if lines[-1] == "":
         lines.pop()
-    return Vocabulary([line.removesuffix("\r") for line in lines], origin=str(path))
+    return BertVocabulary([line.removesuffix("\r") for line in lines], origin=str(path))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import pairwise
@@ -46,13 +46,15 @@ class FastWordPiece:
 
     Args:
         vocabulary: the pieces.
+        special: the tokens that are found as strings, and their ids.
+        unknown: the id for a word that cannot be matched.
     """
 
-    def __init__(self, vocabulary: Vocabulary) -> None:
-        folds = character_tables(frozenset(token[0] for token in vocabulary.special))
+    def __init__(self, vocabulary: Vocabulary, special: Mapping[str, int], unknown: int) -> None:
+        folds = character_tables(frozenset(token[0] for token in special))
         self._tables = (*folds, *piece_tables(vocabulary))
-        self._special = special_tables(vocabulary)
-        self._unknown = vocabulary.unk_id
+        self._special = special_tables(special)
+        self._unknown = unknown
 
     def encode(
         self, texts: Sequence[str], limits: Limits, encode_open: Callable[[str], list[int]], threads: int

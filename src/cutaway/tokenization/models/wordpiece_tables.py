@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from itertools import accumulate
 
@@ -86,12 +86,12 @@ def piece_tables(vocabulary: Vocabulary) -> tuple[NDArray[np.uint64], Longs]:
     return words, edges
 
 
-def special_tables(vocabulary: Vocabulary) -> SpecialTables:
+def special_tables(special: Mapping[str, int]) -> SpecialTables:
     """Return the special tokens' bytes, where each starts, and their ids; longest first."""
-    tokens = sorted(vocabulary.special, key=len, reverse=True)
+    tokens = sorted(special, key=len, reverse=True)
     raw = [token.encode("utf-8") for token in tokens]
     starts = np.array([0, *accumulate(map(len, raw))], np.int64)
-    ids = np.array([vocabulary.special[token] for token in tokens], np.int32)
+    ids = np.array([special[token] for token in tokens], np.int32)
     return np.frombuffer(b"".join(raw), np.uint8).copy(), starts, ids
 
 

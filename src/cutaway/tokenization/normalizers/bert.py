@@ -12,45 +12,93 @@ Standard, section 3.11, definition D109.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 
+from cutaway.tokenization.aligned import AlignedText
 from cutaway.tokenization.normalizers.characters import bert_characters
+from cutaway.tokenization.normalizers.lowercase import Lowercase
+from cutaway.tokenization.normalizers.strip import kept
+from cutaway.tokenization.normalizers.unicode_forms import NFD
 
 
-@dataclass(frozen=True, slots=True)
-class Normalized:
-    """Normalized text, and for each of its characters the position in the original."""
+@dataclass(frozen=True, kw_only=True)
+class Bert:
+    """BERT's normalizer, each of whose four rules can be switched off: cased models do.
 
-    text: str
-    sources: Sequence[int]
-
-    def span(self, start: int, end: int) -> tuple[int, int]:
-        """Return the part of the original that `text[start:end]` came from; it is not empty."""
-        return self.sources[start], self.sources[end - 1] + 1
-
-
-def normalize(text: str) -> Normalized:
-    """Fold text as BERT's uncased models do.
-
-    Args:
-        text: any string without lone surrogates.
-
-    Returns:
-        The folded text with the source position of each character.
+    Attributes:
+        clean_text: drop control characters, make all white space " ".
+        handle_chinese_chars: set each ideograph apart by spaces.
+        strip_accents: decompose and drop marks; None goes by `lowercase`.
+        lowercase: lower every character.
 
     Example:
-        >>> normalize("Été\\t5").text
+        >>> Bert(lowercase=False).apply(AlignedText.of("Été\\t日")).text
+        'Été  日 '
+    """
+
+    clean_text: bool = True
+    handle_chinese_chars: bool = True
+    strip_accents: bool | None = None
+    lowercase: bool = True
+
+    @property
+    def is_uncased(self) -> bool:
+        """Whether all four rules hold, as in the uncased models."""
+        strips = self.lowercase if self.strip_accents is None else self.strip_accents
+        return self.clean_text and self.handle_chinese_chars and strips and self.lowercase
+
+    def apply(self, text: AlignedText) -> AlignedText:
+        """Return the folded text."""
+        if self.is_uncased:
+            return normalize(text)
+        if self.clean_text:
+            text = _cleaned(text)
+        if self.handle_chinese_chars:
+            text = text.rewritten(_ideographs_apart(text.text))
+        if self.lowercase if self.strip_accents is None else self.strip_accents:
+            marks = bert_characters().kinds["mark"]
+            text = NFD().apply(text)
+            text = kept(text, [at for at, char in enumerate(text.text) if not marks.find(ord(char))])
+        return Lowercase().apply(text) if self.lowercase else text
+
+
+def _cleaned(text: AlignedText) -> AlignedText:
+    kinds = bert_characters().kinds
+    left = kept(text, [at for at, char in enumerate(text.text) if not kinds["removed"].find(ord(char))])
+    return left.mapped("".join(" " if kinds["space"].find(ord(char)) else char for char in left.text))
+
+
+def _ideographs_apart(text: str) -> Iterator[tuple[str, int]]:
+    ideographs = bert_characters().kinds["ideograph"]
+    for char in text:
+        if ideographs.find(ord(char)):
+            yield from ((" ", 0), (char, 1), (" ", 1))
+        else:
+            yield char, 0
+
+
+def normalize(text: AlignedText) -> AlignedText:
+    """Fold text as BERT's uncased models do, in one pass.
+
+    Args:
+        text: any text without lone surrogates.
+
+    Returns:
+        The folded text.
+
+    Example:
+        >>> normalize(AlignedText.of("Été\\t5")).text
         'ete 5'
-        >>> normalize("각!").sources
+        >>> normalize(AlignedText.of("각!")).starts
         [0, 0, 0, 1]
     """
     characters = bert_characters()
-    if text.isascii() and len(plain := text.translate(_ascii_folds())) == len(text):
-        return Normalized(plain, range(len(text)))  # each character is one still: no need to look at it
+    if text.text.isascii() and len(plain := text.text.translate(_ascii_folds())) == len(text):
+        return text.mapped(plain)  # each character is one still: no need to look at it
     writer = _Writer()
-    for position, char in enumerate(text):
+    for position, char in enumerate(text.text):
         known = characters[char]
         if known.kind == "removed":
             continue
@@ -70,7 +118,7 @@ def normalize(text: str) -> Normalized:
                 writer.mark(combining_class, fold, None if extra else position)
             extra = True
     writer.end_cluster()
-    return Normalized("".join(writer.chars), writer.sources)
+    return text.picked("".join(writer.chars), writer.sources)
 
 
 @cache

@@ -74,7 +74,7 @@ class Characters(dict[str, Character]):
         )
 
     def __missing__(self, char: str) -> Character:
-        parts = tuple((self._class(part), self._fold(part)) for part in self.decompose(char))
+        parts = tuple((self.combining_class(part), self._fold(part)) for part in self.decompose(char))
         becomes = "".join(fold for _, fold in parts)
         kind = self._kind(char)
         if kind == "removed":
@@ -108,7 +108,8 @@ class Characters(dict[str, Character]):
                 return kind
         return "word"
 
-    def _class(self, part: str) -> int:
+    def combining_class(self, part: str) -> int:
+        """Return the canonical combining class of a character; 0 for one that stands on its own."""
         found = self.combining.find(ord(part))
         return found[2] if found else 0
 
@@ -116,6 +117,10 @@ class Characters(dict[str, Character]):
         """Strip a mark, lower anything else."""
         if self.kinds["mark"].find(ord(part)):
             return ""
+        return self.lowered(part)
+
+    def lowered(self, part: str) -> str:
+        """Return the lower case of a character that does not decompose."""
         run = self.lower.find(ord(part))
         if run and (ord(part) - run[0]) % run[2] == 0:
             return chr(ord(part) + run[3])

@@ -8,9 +8,15 @@ Source: the reference code of BERT (Devlin et al. 2019, arXiv:1810.04805), basic
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
+from cutaway.tokenization.aligned import AlignedText
 from cutaway.tokenization.normalizers.characters import bert_characters
+from cutaway.tokenization.normalizers.strip import is_white
+
+_REMEMBERED = 1 << 16
 
 
 class Word(NamedTuple):
@@ -19,6 +25,20 @@ class Word(NamedTuple):
     text: str
     start: int
     end: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class BertSplitter:
+    """Cut at white space and around every punctuation mark.
+
+    Example:
+        >>> [word.text for word in BertSplitter().split(AlignedText.of("don't stop"))]
+        ['don', "'", 't', 'stop']
+    """
+
+    def split(self, text: AlignedText) -> list[AlignedText]:
+        """Return the words."""
+        return [text.cut(word.start, word.end) for word in split_words(text.text)]
 
 
 def split_words(text: str) -> Iterator[Word]:
@@ -34,10 +54,9 @@ def split_words(text: str) -> Iterator[Word]:
         >>> [word.text for word in split_words("don't  stop!")]
         ['don', "'", 't', 'stop', '!']
     """
-    characters = bert_characters()
     start = 0
     for at, char in enumerate(text):
-        kind = characters[char].kind
+        kind = _kind(char)
         if kind == "space" or kind == "punctuation":
             if start < at:
                 yield Word(text[start:at], start, at)
@@ -46,3 +65,10 @@ def split_words(text: str) -> Iterator[Word]:
             start = at + 1
     if start < len(text):
         yield Word(text[start:], start, len(text))
+
+
+@lru_cache(_REMEMBERED)
+def _kind(char: str) -> str:
+    if is_white(char):
+        return "space"
+    return "punctuation" if bert_characters().kinds["punctuation"].find(ord(char)) else "word"

@@ -1,0 +1,289 @@
+"""Compiled byte-pair encoding: words, as their ends in a text, in; ids out.
+
+The definition is models/bpe.py. What makes this fast, in the order in which a word meets it:
+
+- one look into a hash table tells whether a word of up to fifteen bytes is a token as it stands (nineteen of
+  twenty words of English are);
+- what other such words became is remembered, each in the one place that its hash gives it;
+- any other word is laid out in tokens that fit (kernels/tiles.py), without merging anything;
+- where that is not possible, a short word is merged by looking for the least rank over and over, a long one
+  with a heap of ranks and a linked list of symbols, which never costs more than n log n.
+
+Nothing is validated here. Every text is followed by at least sixteen bytes of padding.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from cutaway.core.jit import kernel
+from cutaway.tokenization.kernels.scan import TEXT
+from cutaway.tokenization.kernels.tiles import TILES, lay_tokens
+from cutaway.tokenization.kernels.tokens import (
+    NO_RANK,
+    PACKED,
+    UNREACHED,
+    mixed,
+    packed,
+    pair_rank,
+    token_hash,
+    token_slot,
+    word_slot,
+)
+
+MEMORY_SLOT = 4  # numbers in a slot of the memory: two of the word, then three ids and their count
+MEMORY_IDS = 3
+SHORT = 24  # symbols up to which merging looks at every pair
+# Where the fallbacks for a character without a symbol stand, behind those of the 256 bytes.
+UNKNOWN, FUSED, FALLBACKS = 256, 257, 258
+
+_HALF, _LOW_HALF = np.uint64(32), np.uint64(0xFFFFFFFF)
+_NONE, _ONE, _UNREACHED = np.uint64(0), np.uint64(1), np.uint64(UNREACHED)
+
+# The merges and what each makes; the symbol of each byte or code point, and the fallbacks.
+MERGING = "Tuple((uint64[::1], int32[::1], int32[::1], int32[::1]))"
+_TABLES = f"Tuple((uint64[::1], {MERGING}, {TILES}, uint64[::1]))"
+_STRETCHES = "Tuple((int64[::1], int64[::1], int32[::1], int64[::1]))"
+
+
+@kernel("int64(int32[::1], int64, int64, uint64[::1], int32[::1])")
+def merge_short(symbols: Any, first: Any, count: Any, pairs: Any, made: Any) -> Any:
+    """Merge symbols[first:first + count] in place; return how many are left. Looks at all pairs each time."""
+    ranks = np.empty(SHORT, np.int64)
+    for k in range(count - 1):
+        ranks[k] = pair_rank(pairs, symbols[first + k], symbols[first + k + 1])
+    while count > 1:
+        best, least = np.int64(0), ranks[0]
+        for k in range(1, count - 1):
+            if ranks[k] < least:
+                best, least = np.int64(k), ranks[k]
+        if least == NO_RANK:
+            break
+        symbols[first + best] = made[least]
+        count -= 1
+        for k in range(best + 1, count):
+            symbols[first + k] = symbols[first + k + 1]
+            ranks[k - 1] = ranks[k]
+        if best + 1 < count:
+            ranks[best] = pair_rank(pairs, symbols[first + best], symbols[first + best + 1])
+        if best > 0:
+            ranks[best - 1] = pair_rank(pairs, symbols[first + best - 1], symbols[first + best])
+    return count
+
+
+@kernel("void(int64[::1], int64, int64)")
+def sift_down(heap: Any, at: Any, size: Any) -> None:
+    """Let the number at heap[at] sink until both below it are larger."""
+    moving = heap[at]
+    while True:
+        child = 2 * at + 1
+        if child >= size:
+            break
+        if child + 1 < size and heap[child + 1] < heap[child]:
+            child += 1
+        if heap[child] >= moving:
+            break
+        heap[at] = heap[child]
+        at = child
+    heap[at] = moving
+
+
+@kernel("void(int64[::1], int64)")
+def sift_up(heap: Any, at: Any) -> None:
+    """Let the number at heap[at] rise until the one above it is smaller."""
+    moving = heap[at]
+    while at > 0 and heap[(at - 1) >> 1] > moving:
+        heap[at] = heap[(at - 1) >> 1]
+        at = (at - 1) >> 1
+    heap[at] = moving
+
+
+@kernel("int64(int32[::1], int64, int64, uint64[::1], int32[::1])")
+def merge_long(symbols: Any, first: Any, count: Any, pairs: Any, made: Any) -> Any:
+    """Merge symbols[first:first + count] in place; return how many are left. A heap holds rank and place."""
+    own = symbols[first : first + count]
+    after, before = np.arange(1, count + 1), np.arange(-1, count - 1)
+    heap, size = np.empty(2 * count, np.int64), np.int64(0)  # a merge takes one place and needs two
+    for k in range(count - 1):
+        rank = pair_rank(pairs, own[k], own[k + 1])
+        if rank != NO_RANK:
+            heap[size] = rank << 32 | k
+            size += 1
+    for k in range(size // 2 - 1, -1, -1):
+        sift_down(heap, k, size)
+    while size > 0:
+        rank, left = heap[0] >> 32, heap[0] & 0xFFFFFFFF
+        right = after[left]
+        # The pair may be gone: one of the two has been merged away since.
+        if own[left] < 0 or right >= count or pair_rank(pairs, own[left], own[right]) != rank:
+            size -= 1
+            heap[0] = heap[size]
+            sift_down(heap, 0, size)
+            continue
+        own[left], own[right] = made[rank], -1
+        after[left] = after[right]
+        if after[left] < count:
+            before[after[left]] = left
+        size -= 1
+        heap[0] = heap[size]
+        sift_down(heap, 0, size)
+        if after[left] < count:
+            rank = pair_rank(pairs, own[left], own[after[left]])
+            if rank != NO_RANK:
+                heap[size] = rank << 32 | left
+                sift_up(heap, size)
+                size += 1
+        if before[left] >= 0:
+            rank = pair_rank(pairs, own[before[left]], own[left])
+            if rank != NO_RANK:
+                heap[size] = rank << 32 | before[left]
+                sift_up(heap, size)
+                size += 1
+    left = np.int64(0)
+    for k in range(count):
+        if own[k] >= 0:
+            own[left] = own[k]
+            left += 1
+    return left
+
+
+@kernel(f"int64({TEXT}, int64, int64, {MERGING}, int32[::1], int64)")
+def add_symbols(text: Any, start: Any, end: Any, merging: Any, out: Any, at: Any) -> Any:
+    """Write the symbols that text[start:end] is made of from out[at] on; return the next place."""
+    table, fallbacks = merging[2], merging[3]
+    first = at
+    while start < end:
+        code, size = np.int64(text[start]), np.int64(1)
+        if code >= 0x80 and len(table) > 256:
+            size = np.int64(2 + (code >= 0xE0) + (code >= 0xF0))
+            code &= 0x7F >> size
+            for k in range(1, size):
+                code = (code << 6) | (np.int64(text[start + k]) & 0x3F)
+        if table[code] >= 0:
+            out[at] = table[code]
+            at += 1
+        elif fallbacks[0] >= 0:
+            for k in range(size):
+                out[at + k] = fallbacks[text[start + k]]
+            at += size
+        elif fallbacks[UNKNOWN] >= 0:
+            at -= fallbacks[FUSED] and at > first and out[at - 1] == fallbacks[UNKNOWN]
+            out[at] = fallbacks[UNKNOWN]
+            at += 1
+        start += size
+    return at
+
+
+@kernel(f"int64({TEXT}, int64, int64, {MERGING}, int32[::1], int64)")
+def merge_word(text: Any, start: Any, end: Any, merging: Any, ids: Any, at: Any) -> Any:
+    """Write the ids of text[start:end] from ids[at] on, by merging; return the next place."""
+    count = add_symbols(text, start, end, merging, ids, at) - at
+    if count <= SHORT:
+        return at + merge_short(ids, at, count, merging[0], merging[1])
+    return at + merge_long(ids, at, count, merging[0], merging[1])
+
+
+@kernel(f"int64({TEXT}, int64, int64, {_TABLES}, int32[::1], int64)")
+def split_word(text: Any, start: Any, end: Any, tables: Any, ids: Any, at: Any) -> Any:
+    """Write the ids of a word that is no token; return the next place."""
+    if len(tables[2][1]) > 0:
+        after = lay_tokens(text, start, end, tables[2], ids, at)
+        if after >= 0:
+            return after
+    return merge_word(text, start, end, tables[1], ids, at)
+
+
+@kernel(f"int64({TEXT}, int64, int64, {_TABLES}, int32[::1], int64)")
+def long_word(text: Any, start: Any, end: Any, tables: Any, ids: Any, at: Any) -> Any:
+    """Write the ids of a word that does not pack; return the next place."""
+    tokens = tables[2][4]
+    slot = token_slot(text, start, end, token_hash(text, start, end), tokens)
+    found = tokens[2][slot + 1]
+    if found == 0 or found >= _UNREACHED:
+        return split_word(text, start, end, tables, ids, at)
+    ids[at] = found - _ONE
+    return at + 1
+
+
+@kernel(f"int64({TEXT}, int64, int64, {_TABLES}, int32[::1], int64)")
+def rare_word(text: Any, start: Any, end: Any, tables: Any, ids: Any, at: Any) -> Any:
+    """Write the ids of a word that packs and is no token, from memory if it was met before."""
+    memory = tables[3]
+    low, high = packed(text, start, end)
+    slot = np.int64(mixed(low, high) & np.uint64(len(memory) // MEMORY_SLOT - 1)) * MEMORY_SLOT
+    if memory[slot] == low and memory[slot + 1] == high:
+        first, last = memory[slot + 2], memory[slot + 3]
+        ids[at], ids[at + 1], ids[at + 2] = first & _LOW_HALF, first >> _HALF, last & _LOW_HALF
+        return at + np.int64(last >> _HALF)
+    after = split_word(text, start, end, tables, ids, at)
+    count = after - at
+    if count <= MEMORY_IDS:
+        memory[slot], memory[slot + 1] = low, high
+        memory[slot + 2] = np.uint64(ids[at]) | np.uint64(ids[at + 1] if count > 1 else 0) << _HALF
+        memory[slot + 3] = np.uint64(ids[at + 2] if count > 2 else 0) | np.uint64(count) << _HALF
+    return after
+
+
+@kernel(f"int64({TEXT}, int32[::1], UniTuple(int64, 3), {_TABLES}, int32[::1], int64)")
+def encode_words(text: Any, words: Any, part: Any, tables: Any, ids: Any, at: Any) -> Any:
+    """Write the ids of words part[0] to part[1], the first of which starts at text[part[2]]."""
+    known = tables[0]
+    first, last, start = part
+    for word in range(first, last):
+        end = np.int64(words[word])
+        if end - start <= PACKED:
+            low, high = packed(text, start, end)
+            slot = word_slot(known, low, high)
+            if known[slot + 1] != 0:
+                ids[at] = known[slot + 2]
+                at += 1
+            else:
+                at = rare_word(text, start, end, tables, ids, at)
+        else:
+            at = long_word(text, start, end, tables, ids, at)
+        start = end
+    return at
+
+
+@kernel(
+    f"int64({TEXT}, int32[::1], {_STRETCHES}, {_TABLES}, UniTuple(int64, 3), Tuple((int32[::1], int64[::1])))"
+)
+def encode_rows(text: Any, words: Any, stretches: Any, tables: Any, settings: Any, out: Any) -> Any:
+    """Write the ids of every row; return how many.
+
+    Args:
+        text: UTF-8, stretches one after the other, then padding.
+        words: the end of each word.
+        stretches: the number of the first word of each, and the end; where each starts; the id that it stands
+            for, -1 for ordinary text; the number of each row's first stretch, and the end.
+        tables: the word table; the merges, what each makes, symbols and fallbacks; what tokens are laid by,
+            its history empty where they cannot be; the memory.
+        settings: ids put first and last (-1: none is added), most tokens between these two.
+        out: takes the ids, with room for two more in each row and three at the end; takes where each row
+            starts, and the end.
+    """
+    firsts, starts, given, rows = stretches
+    ids, row_starts = out
+    first_id, last_id, most = settings
+    at = np.int64(0)
+    for row in range(len(rows) - 1):
+        row_starts[row] = at
+        if first_id >= 0:
+            ids[at] = first_id
+            at += 1
+        begin = at
+        for which in range(rows[row], rows[row + 1]):
+            if given[which] >= 0:
+                ids[at] = given[which]
+                at += 1
+            else:
+                part = (firsts[which], firsts[which + 1], starts[which])
+                at = encode_words(text, words, part, tables, ids, at)
+        at = at if at - begin <= most else begin + most
+        if last_id >= 0:
+            ids[at] = last_id
+            at += 1
+    row_starts[len(rows) - 1] = at
+    return at

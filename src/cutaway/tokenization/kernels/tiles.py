@@ -1,0 +1,123 @@
+"""Byte-pair encoding without merging: lay tokens end to end, longest first, and keep those that fit.
+
+Two tokens fit when merging their bytes together gives back the two. A row of tokens in which all
+neighbors fit is what merging gives, and there is only one such row. So the row for the first n bytes is
+known once it is found, whatever follows; a search that comes back to a place need not try it again, and
+is linear.
+
+Whether two tokens fit is read off their own history. Undo their merges, the latest first, and look at
+the two symbols that meet at the border: if they would have merged before either of them went on, the
+tokens do not fit. All of this holds if ranks only grow on the way to a token, which kernels/bpe_tables.py
+checks; models for which it does not are merged as the definition says (models/bpe.py).
+
+Source: after van Antwerpen and Neubeck 2024, So many tokens, so little time (the GitHub blog); ties, ranks
+that are not ids and several merges for one token are added here.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from cutaway.core.jit import kernel
+from cutaway.tokenization.kernels.scan import TEXT, eight_bytes
+from cutaway.tokenization.kernels.tokens import (
+    NO_RANK,
+    PACKED,
+    TOKENS,
+    packed,
+    pair_rank,
+    token_hash,
+    token_slot,
+    word_slot,
+)
+
+HISTORY = 3  # numbers a token: the rank at which it is made (-1: a symbol, -2: never), and of what two
+NEVER = -2
+OPENINGS = 1 << 16  # the longest token among those whose first four bytes have one hash
+
+_MIX = np.uint64(0x9E3779B97F4A7C15)
+_FOUR_BYTES, _HASH_SHIFT = np.uint64(0xFFFFFFFF), np.uint64(48)
+_LOW_HALF = np.uint64(0xFFFFFFFF)
+
+# The merges, the history of each token, the longest tokens, the word table, all tokens.
+TILES = f"Tuple((uint64[::1], int32[::1], uint8[::1], uint64[::1], {TOKENS}))"
+
+
+@kernel("boolean(uint64[::1], int32[::1], int64, int64, int64, int64)")
+def fit(pairs: Any, history: Any, left: Any, right: Any, left_ends: Any, right_ends: Any) -> Any:
+    """Return whether two symbols stay apart until each is gone at its rank, and so do those they came from.
+
+    Of equal ranks the leftmost merge is first: the left symbol's own, then the two, then the right one's.
+    """
+    while True:
+        rank = pair_rank(pairs, left, right)
+        if rank < left_ends and rank <= right_ends:
+            return False
+        left_made, right_made = history[HISTORY * left], history[HISTORY * right]
+        if left_made < 0 and right_made < 0:
+            return True
+        if left_made > right_made:
+            left_ends, left = left_made, np.int64(history[HISTORY * left + 2])
+        else:
+            right_ends, right = right_made, np.int64(history[HISTORY * right + 1])
+
+
+@kernel(f"int64({TEXT}, int64)")
+def opening(text: Any, at: Any) -> Any:
+    """Return a hash of the four bytes from `at` on."""
+    return np.int64(((eight_bytes(text, at) & _FOUR_BYTES) * _MIX) >> _HASH_SHIFT)
+
+
+@kernel(f"int64({TEXT}, int64, int64, {TILES})")
+def token_at(text: Any, start: Any, end: Any, tiles: Any) -> Any:
+    """Return the id of the longest token at text[start:] that ends at `end` or before, -1 for none."""
+    words, tokens = tiles[3], tiles[4]
+    while end - start > PACKED:
+        slot = token_slot(text, start, end, token_hash(text, start, end), tokens)
+        found = np.int64(tokens[2][slot + 1])
+        if 0 < found <= _LOW_HALF:
+            return found - 1
+        end -= 1
+    while end > start:
+        low, high = packed(text, start, end)
+        slot = word_slot(words, low, high)
+        if words[slot + 1] != 0:
+            return np.int64(words[slot + 2])
+        end -= 1
+    return np.int64(-1)
+
+
+@kernel(f"int64({TEXT}, int64, int64, {TILES}, int32[::1], int64)")
+def lay_tokens(text: Any, start: Any, end: Any, tiles: Any, ids: Any, first: Any) -> Any:
+    """Write the ids of text[start:end] from ids[first] on; return the next place, -1 if no row fits."""
+    pairs, history, longest = tiles[0], tiles[1], tiles[2]
+    starts = tiles[4][1]
+    failed = np.zeros(end - start + 1, np.uint8)
+    at, place, limit = first, start, np.int64(0)
+    while place < end:
+        if limit == 0:
+            limit = min(end, place + max(np.int64(3), np.int64(longest[opening(text, place)])))
+        token = token_at(text, place, limit, tiles)
+        if token >= 0:
+            after = place + starts[token + 1] - starts[token]
+            free = failed[after - start] == 0
+            if free and (at == first or fit(pairs, history, np.int64(ids[at - 1]), token, NO_RANK, NO_RANK)):
+                ids[at] = token
+                at += 1
+                place, limit = after, np.int64(0)
+                continue
+            limit = after - 1
+            if limit > place:
+                continue
+        failed[place - start] = 1  # nothing goes on from here: try a shorter token before it
+        if at == first:
+            return np.int64(-1)
+        at -= 1
+        token = np.int64(ids[at])
+        limit = place - 1
+        place -= starts[token + 1] - starts[token]
+        if limit == place:
+            limit = np.int64(-1)
+    return at

@@ -1,0 +1,126 @@
+"""Hash tables that the byte-pair kernels share: words that are tokens, all tokens, merges.
+
+A word of up to fifteen bytes is two 64-bit numbers: its bytes, zeros, its length. So comparing is exact and
+takes two instructions. Longer ones are compared byte by byte. A pair of symbols and its rank share one
+number, so the table of all merges has no pointers. Every table is at most half full; a look goes on to the
+next slot until it finds what it asks for or an empty one.
+
+Nothing is validated here. Every text is followed by at least sixteen bytes of padding.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from cutaway.core.jit import kernel
+from cutaway.tokenization.kernels.scan import TEXT, eight_bytes
+
+PADDING = 16
+PACKED = 15  # bytes of a word in two numbers; the sixteenth holds the length
+WORD_SLOT = 3  # numbers in a slot of the word table: two of the word, then its id
+TOKEN_SLOT = 2  # numbers in a slot of the table of all tokens: a hash, then id + 1
+UNREACHED = 1 << 32  # added to id + 1 of a token that no merging leads to
+SYMBOL_BITS = 21
+RANK_BITS = 22
+NO_RANK = (1 << RANK_BITS) - 1
+
+_RANK = np.uint64(NO_RANK)
+_RANK_BITS, _SYMBOL_BITS = np.uint64(RANK_BITS), np.uint64(SYMBOL_BITS)
+_EMPTY = np.uint64(0xFFFFFFFFFFFFFFFF)
+_HALF, _LOW_HALF = np.uint64(32), np.uint64(0xFFFFFFFF)
+_MIX_A, _MIX_B = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xC2B2AE3D27D4EB4F)
+_ONE, _THREE, _EIGHT, _SIXTEEN, _TOP = np.uint64(1), np.uint64(3), np.uint64(8), np.uint64(16), np.uint64(56)
+
+TOKENS = f"Tuple(({TEXT}, int64[::1], uint64[::1]))"  # all tokens' bytes, where each starts, and the table
+
+
+@kernel(f"UniTuple(uint64, 2)({TEXT}, int64, int64)")
+def packed(text: Any, start: Any, end: Any) -> Any:
+    """Return text[start:end], at most fifteen bytes, as two numbers: the bytes, zeros, the length."""
+    size = np.uint64(end - start)
+    low = eight_bytes(text, start)
+    if size <= _EIGHT:
+        low &= _EMPTY >> ((_EIGHT - size) << _THREE)
+        return low, size << _TOP
+    high = eight_bytes(text, start + 8) & (_EMPTY >> ((_SIXTEEN - size) << _THREE))
+    return low, high | size << _TOP
+
+
+@kernel("uint64(uint64, uint64)")
+def mixed(low: Any, high: Any) -> Any:
+    """Return a hash of two numbers; its upper half is the good one."""
+    return ((low ^ (high * _MIX_B)) * _MIX_A) >> _HALF
+
+
+@kernel("int64(uint64[::1], uint64, uint64)")
+def word_slot(words: Any, low: Any, high: Any) -> Any:
+    """Return where the packed word stands in the word table, or the empty slot where it would."""
+    mask = np.uint64(len(words) // WORD_SLOT - 1)
+    at = mixed(low, high) & mask
+    while True:
+        slot = at * np.uint64(WORD_SLOT)
+        if (words[slot] == low and words[slot + _ONE] == high) or words[slot + _ONE] == 0:
+            return np.int64(slot)
+        at = (at + _ONE) & mask
+
+
+@kernel(f"uint64({TEXT}, int64, int64)")
+def token_hash(text: Any, start: Any, end: Any) -> Any:
+    """Return a hash of text[start:end]."""
+    hashed = np.uint64(end - start) * _MIX_B
+    while start < end:
+        chunk = eight_bytes(text, start)
+        if end - start < 8:
+            chunk &= _EMPTY >> ((_EIGHT - np.uint64(end - start)) << _THREE)
+        hashed = (hashed ^ chunk) * _MIX_A
+        hashed ^= hashed >> _HALF
+        start += 8
+    return hashed
+
+
+@kernel(f"int64({TEXT}, int64, int64, uint64, {TOKENS})")
+def token_slot(text: Any, start: Any, end: Any, hashed: Any, tokens: Any) -> Any:
+    """Return the slot of the token text[start:end] in the table of all tokens, or the empty one for it."""
+    letters, starts, table = tokens
+    mask = np.uint64(len(table) // TOKEN_SLOT - 1)
+    place = (hashed >> _EIGHT) & mask
+    while True:
+        slot = np.int64(place) * TOKEN_SLOT
+        token = np.int64(table[slot + 1] & _LOW_HALF) - 1
+        if token < 0:
+            return slot
+        if table[slot] == hashed and starts[token + 1] - starts[token] == end - start:
+            k = np.int64(0)
+            while k < end - start and letters[starts[token] + k] == text[start + k]:
+                k += 1
+            if k == end - start:
+                return slot
+        place = (place + _ONE) & mask
+
+
+@kernel("int64(uint64[::1], int64, int64)")
+def pair_rank(pairs: Any, left: Any, right: Any) -> Any:
+    """Return the rank at which two symbols merge, NO_RANK if they never do."""
+    key = np.uint64(left) << _SYMBOL_BITS | np.uint64(right)
+    mask = np.uint64(len(pairs) - 1)
+    at = ((key * _MIX_A) >> _HALF) & mask
+    while True:
+        found = pairs[at]
+        if found >> _RANK_BITS == key or found == _EMPTY:
+            return np.int64(found & _RANK)
+        at = (at + _ONE) & mask
+
+
+@kernel("void(uint64[::1], int64, int64, int64)")
+def add_pair(pairs: Any, left: Any, right: Any, rank: Any) -> None:
+    """Put a merge into the table, unless the pair is there."""
+    key = np.uint64(left) << _SYMBOL_BITS | np.uint64(right)
+    mask = np.uint64(len(pairs) - 1)
+    at = ((key * _MIX_A) >> _HALF) & mask
+    while pairs[at] != _EMPTY:
+        if pairs[at] >> _RANK_BITS == key:
+            return
+        at = (at + _ONE) & mask
+    pairs[at] = key << _RANK_BITS | np.uint64(rank)
