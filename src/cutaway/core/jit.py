@@ -28,6 +28,7 @@ from cutaway.core.home import cache_home
 from cutaway.core.version import VERSION
 
 Sums = Literal["in order", "any order"]
+Calls = Literal["as calls", "inlined"]
 # LLVM's names for it, without the flags that assume that there is no NaN and no infinity.
 FAST_SUMS = {"reassoc", "contract", "nsz", "arcp"}
 
@@ -37,13 +38,17 @@ SLOW_COMPILE_SECONDS = 0.5
 on_compile: list[Callable[[str, float], None]] = []
 
 
-def kernel(signature: str, *, sums: Sums = "in order") -> Callable[[Callable[..., Any]], Any]:
+def kernel(
+    signature: str, *, sums: Sums = "in order", calls: Calls = "as calls"
+) -> Callable[[Callable[..., Any]], Any]:
     """Compile a function for flat arrays, without the GIL, cached on disk.
 
     Args:
         signature: numba's notation, `"int64(int32[::1], int64)"`.
         sums: "any order" lets the compiler regroup sums and fuse products with them, so that a loop
             over a dot product uses whole vector registers; NaN and infinity keep their meaning.
+        calls: "inlined" copies the body into every kernel that calls this one. A call hands over each
+            array as seven words and counts a reference, which a function of nanoseconds feels.
 
     Returns:
         A decorator; what it returns is numba's dispatcher, with the plain function at `.py_func`.
@@ -61,6 +66,7 @@ def kernel(signature: str, *, sums: Sums = "in order") -> Callable[[Callable[...
                     cache=True,
                     nogil=True,
                     error_model="numpy",
+                    inline="always" if calls == "inlined" else "never",
                     fastmath=FAST_SUMS if sums == "any order" else False,
                 )(function)
             finally:

@@ -77,7 +77,7 @@ def encode_rows(tokenizer: Tokenizer, request: Request) -> Batch:
 def _encode_fast(
     fast: FastEncoder, tokenizer: Tokenizer, request: Request, edges: tuple[list[int], list[int]]
 ) -> Batch:
-    from cutaway.tokenization.models.fast_wordpiece import MOST_TOKENS, Limits, processors
+    from cutaway.tokenization.models.blocks import MOST_TOKENS, Limits, processors
 
     most, (first, last) = request.max_tokens, edges
     added = len(first) + len(last)

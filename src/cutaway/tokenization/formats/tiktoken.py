@@ -11,7 +11,7 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
@@ -145,7 +145,8 @@ def _check(ranks: Mapping[bytes, int], bad: list[str], path: Path) -> None:
 def _encoding(path: Path, ranks: int) -> PublishedEncoding:
     for known in PUBLISHED:
         if path.stem in (known.name, f"{known.name}_base"):
-            return known
+            # Ranks of one's own are split as published; the special ids belong to the published ranks.
+            return known if known.ranks == ranks else replace(known, ranks=ranks, special={})
     for known in PUBLISHED:
         if known.ranks == ranks:
             return known

@@ -5,9 +5,9 @@ The definition is models/bpe.py. What makes this fast, in the order in which a w
 - one look into a hash table tells whether a word of up to fifteen bytes is a token as it stands (nineteen of
   twenty words of English are);
 - what other such words became is remembered, each in the one place that its hash gives it;
-- any other word is laid out in tokens that fit (kernels/tiles.py), without merging anything;
-- where that is not possible, a short word is merged by looking for the least rank over and over, a long one
-  with a heap of ranks and a linked list of symbols, which never costs more than n log n.
+- a short word is merged by looking for the least rank over and over;
+- a long one is laid out in tokens that fit (kernels/tiles.py), without merging anything; where that is not
+  possible, it is merged with a heap of ranks and a linked list of symbols, never more than n log n.
 
 Nothing is validated here. Every text is followed by at least sixteen bytes of padding.
 """
@@ -36,40 +36,52 @@ from cutaway.tokenization.kernels.tokens import (
 MEMORY_SLOT = 4  # numbers in a slot of the memory: two of the word, then three ids and their count
 MEMORY_IDS = 3
 SHORT = 24  # symbols up to which merging looks at every pair
+OPENINGS = 256  # ids of which the ranks of all pairs stand in a square
 # Where the fallbacks for a character without a symbol stand, behind those of the 256 bytes.
 UNKNOWN, FUSED, FALLBACKS = 256, 257, 258
 
 _HALF, _LOW_HALF = np.uint64(32), np.uint64(0xFFFFFFFF)
 _NONE, _ONE, _UNREACHED = np.uint64(0), np.uint64(1), np.uint64(UNREACHED)
 
-# The merges and what each makes; the symbol of each byte or code point, and the fallbacks.
-MERGING = "Tuple((uint64[::1], int32[::1], int32[::1], int32[::1]))"
-_TABLES = f"Tuple((uint64[::1], {MERGING}, {TILES}, uint64[::1]))"
+# The merges and what each makes; the symbol of each byte or code point, the fallbacks, and the ranks of
+# pairs of the first ids, where bytes mostly are.
+MERGING = "Tuple((uint64[::1], int32[::1], int32[::1], int32[::1], int32[::1]))"
+# The word table, the merges, what tokens are laid by; the memory, and room for ranks.
+_TABLES = f"Tuple((uint64[::1], {MERGING}, {TILES}, uint64[::1], int32[::1]))"
 _STRETCHES = "Tuple((int64[::1], int64[::1], int32[::1], int64[::1]))"
 
 
-@kernel("int64(int32[::1], int64, int64, uint64[::1], int32[::1])")
-def merge_short(symbols: Any, first: Any, count: Any, pairs: Any, made: Any) -> Any:
-    """Merge symbols[first:first + count] in place; return how many are left. Looks at all pairs each time."""
-    ranks = np.empty(SHORT, np.int64)
+@kernel(f"int64(int32[::1], int64, int64, {MERGING}, int32[::1])", calls="inlined")
+def merge_short(symbols: Any, first: Any, count: Any, merging: Any, ranks: Any) -> Any:
+    """Merge symbols[first:first + count] in place; return how many are left. Looks at all pairs each time.
+
+    `ranks` is room for as many numbers.
+    """
+    pairs, made, _, _, openings = merging
     for k in range(count - 1):
-        ranks[k] = pair_rank(pairs, symbols[first + k], symbols[first + k + 1])
+        left, right = np.int64(symbols[first + k]), np.int64(symbols[first + k + 1])
+        if max(left, right) < OPENINGS:
+            ranks[k] = openings[left * OPENINGS + right]
+        else:
+            ranks[k] = pair_rank(pairs, left, right)
     while count > 1:
-        best, least = np.int64(0), ranks[0]
+        best, least = 0, ranks[0]
         for k in range(1, count - 1):
-            if ranks[k] < least:
-                best, least = np.int64(k), ranks[k]
+            rank = ranks[k]
+            best = k if rank < least else best
+            least = min(rank, least)
         if least == NO_RANK:
             break
-        symbols[first + best] = made[least]
+        symbol = made[least]
         count -= 1
         for k in range(best + 1, count):
             symbols[first + k] = symbols[first + k + 1]
             ranks[k - 1] = ranks[k]
+        symbols[first + best] = symbol
         if best + 1 < count:
-            ranks[best] = pair_rank(pairs, symbols[first + best], symbols[first + best + 1])
+            ranks[best] = pair_rank(pairs, symbol, symbols[first + best + 1])
         if best > 0:
-            ranks[best - 1] = pair_rank(pairs, symbols[first + best - 1], symbols[first + best])
+            ranks[best - 1] = pair_rank(pairs, symbols[first + best - 1], symbol)
     return count
 
 
@@ -149,7 +161,7 @@ def merge_long(symbols: Any, first: Any, count: Any, pairs: Any, made: Any) -> A
     return left
 
 
-@kernel(f"int64({TEXT}, int64, int64, {MERGING}, int32[::1], int64)")
+@kernel(f"int64({TEXT}, int64, int64, {MERGING}, int32[::1], int64)", calls="inlined")
 def add_symbols(text: Any, start: Any, end: Any, merging: Any, out: Any, at: Any) -> Any:
     """Write the symbols that text[start:end] is made of from out[at] on; return the next place."""
     table, fallbacks = merging[2], merging[3]
@@ -176,26 +188,26 @@ def add_symbols(text: Any, start: Any, end: Any, merging: Any, out: Any, at: Any
     return at
 
 
-@kernel(f"int64({TEXT}, int64, int64, {MERGING}, int32[::1], int64)")
-def merge_word(text: Any, start: Any, end: Any, merging: Any, ids: Any, at: Any) -> Any:
-    """Write the ids of text[start:end] from ids[at] on, by merging; return the next place."""
-    count = add_symbols(text, start, end, merging, ids, at) - at
+@kernel(f"int64({TEXT}, UniTuple(int64, 2), {MERGING}, int32[::1], int32[::1], int64)", calls="inlined")
+def merge_word(text: Any, word: Any, merging: Any, ranks: Any, ids: Any, at: Any) -> Any:
+    """Write the ids of text[word[0]:word[1]] from ids[at] on, by merging; return the next place."""
+    count = add_symbols(text, word[0], word[1], merging, ids, at) - at
     if count <= SHORT:
-        return at + merge_short(ids, at, count, merging[0], merging[1])
+        return at + merge_short(ids, at, count, merging, ranks)
     return at + merge_long(ids, at, count, merging[0], merging[1])
 
 
-@kernel(f"int64({TEXT}, int64, int64, {_TABLES}, int32[::1], int64)")
+@kernel(f"int64({TEXT}, int64, int64, {_TABLES}, int32[::1], int64)", calls="inlined")
 def split_word(text: Any, start: Any, end: Any, tables: Any, ids: Any, at: Any) -> Any:
     """Write the ids of a word that is no token; return the next place."""
-    if len(tables[2][1]) > 0:
+    if end - start > SHORT and len(tables[2][1]) > 0:
         after = lay_tokens(text, start, end, tables[2], ids, at)
         if after >= 0:
             return after
-    return merge_word(text, start, end, tables[1], ids, at)
+    return merge_word(text, (start, end), tables[1], tables[4], ids, at)
 
 
-@kernel(f"int64({TEXT}, int64, int64, {_TABLES}, int32[::1], int64)")
+@kernel(f"int64({TEXT}, int64, int64, {_TABLES}, int32[::1], int64)", calls="inlined")
 def long_word(text: Any, start: Any, end: Any, tables: Any, ids: Any, at: Any) -> Any:
     """Write the ids of a word that does not pack; return the next place."""
     tokens = tables[2][4]
@@ -207,7 +219,7 @@ def long_word(text: Any, start: Any, end: Any, tables: Any, ids: Any, at: Any) -
     return at + 1
 
 
-@kernel(f"int64({TEXT}, int64, int64, {_TABLES}, int32[::1], int64)")
+@kernel(f"int64({TEXT}, int64, int64, {_TABLES}, int32[::1], int64)", calls="inlined")
 def rare_word(text: Any, start: Any, end: Any, tables: Any, ids: Any, at: Any) -> Any:
     """Write the ids of a word that packs and is no token, from memory if it was met before."""
     memory = tables[3]
@@ -259,7 +271,8 @@ def encode_rows(text: Any, words: Any, stretches: Any, tables: Any, settings: An
         stretches: the number of the first word of each, and the end; where each starts; the id that it stands
             for, -1 for ordinary text; the number of each row's first stretch, and the end.
         tables: the word table; the merges, what each makes, symbols and fallbacks; what tokens are laid by,
-            its history empty where they cannot be; the memory.
+            its
+            history empty where they cannot be; the memory; room for ranks.
         settings: ids put first and last (-1: none is added), most tokens between these two.
         out: takes the ids, with room for two more in each row and three at the end; takes where each row
             starts, and the end.

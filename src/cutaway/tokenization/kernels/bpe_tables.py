@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from cutaway.core.jit import kernel
-from cutaway.tokenization.kernels.bpe import MERGING, merge_word
+from cutaway.tokenization.kernels.bpe import MERGING, OPENINGS, SHORT, merge_word
 from cutaway.tokenization.kernels.scan import TEXT
 from cutaway.tokenization.kernels.tiles import HISTORY, NEVER, fit, opening
 from cutaway.tokenization.kernels.tokens import (
@@ -73,6 +73,14 @@ def fill_merges(sides: Any, ranks: Any, pairs: Any) -> None:
         add_pair(pairs, sides[SIDES * k], sides[SIDES * k + 1], ranks[k])
 
 
+@kernel("void(uint64[::1], int32[::1])")
+def fill_openings(pairs: Any, openings: Any) -> None:
+    """Write the ranks of all pairs of the first ids."""
+    for left in range(OPENINGS):
+        for right in range(OPENINGS):
+            openings[left * OPENINGS + right] = pair_rank(pairs, left, right)
+
+
 @kernel("boolean(int32[::1], int32[::1], uint64[::1], int32[::1])")
 def fill_history(sides: Any, ranks: Any, pairs: Any, history: Any) -> Any:
     """Write of what two each token is made, and at which rank; return whether ranks only grow.
@@ -105,6 +113,7 @@ def fill_words(tokens: Any, merging: Any, history: Any, words: Any, every: Any) 
     """
     letters, starts, table = tokens
     ids = np.empty(np.max(starts[1:] - starts[:-1]) + 1, np.int32)
+    ranks = np.empty(SHORT, np.int32)
     unreached = np.int64(0)
     for token in range(len(starts) - 1):
         start, end = starts[token], starts[token + 1]
@@ -113,7 +122,7 @@ def fill_words(tokens: Any, merging: Any, history: Any, words: Any, every: Any) 
         if len(history) > 0:
             reached = history[HISTORY * token] != NEVER
         else:
-            reached = merge_word(letters, start, end, merging, ids, 0) == 1 and ids[0] == token
+            reached = merge_word(letters, (start, end), merging, ranks, ids, 0) == 1 and ids[0] == token
         unreached += not reached
         if not reached and not every:
             slot = token_slot(letters, start, end, token_hash(letters, start, end), tokens)

@@ -31,20 +31,24 @@ _RANK_BITS, _SYMBOL_BITS = np.uint64(RANK_BITS), np.uint64(SYMBOL_BITS)
 _EMPTY = np.uint64(0xFFFFFFFFFFFFFFFF)
 _HALF, _LOW_HALF = np.uint64(32), np.uint64(0xFFFFFFFF)
 _MIX_A, _MIX_B = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xC2B2AE3D27D4EB4F)
-_ONE, _THREE, _EIGHT, _SIXTEEN, _TOP = np.uint64(1), np.uint64(3), np.uint64(8), np.uint64(16), np.uint64(56)
+_ONE, _TWO, _THREE, _EIGHT = np.uint64(1), np.uint64(2), np.uint64(3), np.uint64(8)
+_SIXTEEN, _TOP = np.uint64(16), np.uint64(56)
 
 TOKENS = f"Tuple(({TEXT}, int64[::1], uint64[::1]))"  # all tokens' bytes, where each starts, and the table
 
 
 @kernel(f"UniTuple(uint64, 2)({TEXT}, int64, int64)")
 def packed(text: Any, start: Any, end: Any) -> Any:
-    """Return text[start:end], at most fifteen bytes, as two numbers: the bytes, zeros, the length."""
+    """Return text[start:end], at most fifteen bytes, as two numbers: the bytes, zeros, the length.
+
+    What is not the word's is shifted out, in two halves: a shift by 64 would be none at all. There is no
+    branch on the length, which nothing could foresee.
+    """
     size = np.uint64(end - start)
-    low = eight_bytes(text, start)
-    if size <= _EIGHT:
-        low &= _EMPTY >> ((_EIGHT - size) << _THREE)
-        return low, size << _TOP
-    high = eight_bytes(text, start + 8) & (_EMPTY >> ((_SIXTEEN - size) << _THREE))
+    gone = (_EIGHT - min(size, _EIGHT)) << _TWO
+    beyond = (_SIXTEEN - max(size, _EIGHT)) << _TWO
+    low = eight_bytes(text, start) & (_EMPTY >> gone >> gone)
+    high = eight_bytes(text, start + 8) & (_EMPTY >> beyond >> beyond)
     return low, high | size << _TOP
 
 

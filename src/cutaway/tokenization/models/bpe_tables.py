@@ -15,7 +15,7 @@ Bytes = NDArray[np.uint8]
 Ints = NDArray[np.int32]
 Longs = NDArray[np.int64]
 Words = NDArray[np.uint64]
-Merging = tuple[Words, Ints, Ints, Ints]
+Merging = tuple[Words, Ints, Ints, Ints, Ints]
 Tokens = tuple[Bytes, Longs, Words]
 Tiles = tuple[Words, Ints, Bytes, Words, Tokens]
 
@@ -42,7 +42,9 @@ def byte_pair_tables(
     bpe_tables.fill_merges(sides, ranks, pairs)
     made = np.zeros(int(ranks.max(initial=0)) + 1, np.int32)
     made[ranks] = sides[2::3]
-    merging = (pairs, made, symbols, _fallbacks(model))
+    openings = np.empty(bpe.OPENINGS**2, np.int32)
+    bpe_tables.fill_openings(pairs, openings)
+    merging = (pairs, made, symbols, _fallbacks(model), openings)
     history = _history(len(known[1]) - 1, symbols)
     if not bpe_tables.fill_history(sides, ranks, pairs, history):
         history = np.empty(0, np.int32)

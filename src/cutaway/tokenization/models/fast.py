@@ -7,13 +7,19 @@ from typing import TYPE_CHECKING, Protocol
 
 from cutaway.tokenization.models.wordpiece import LONGEST_WORD, WordPiece
 from cutaway.tokenization.normalizers.bert import Bert
+from cutaway.tokenization.normalizers.unicode_forms import NFC, NFD, NFKC, NFKD
 from cutaway.tokenization.splitters.bert import BertSplitter
+from cutaway.tokenization.splitters.by_pattern import Split
+from cutaway.tokenization.splitters.byte_level import ByteLevelSplitter
+from cutaway.tokenization.splitters.patterns import GPT2, KNOWN, Rules
+from cutaway.tokenization.splitters.sequence import SplitterSequence
 from cutaway.tokenization.vocabulary import PREFIX, Vocabulary
 
 if TYPE_CHECKING:
     from cutaway.tokenization.batch import Batch
-    from cutaway.tokenization.models.fast_wordpiece import Limits
+    from cutaway.tokenization.models.blocks import Limits
     from cutaway.tokenization.pipeline import Pipeline
+    from cutaway.tokenization.stages import Splitter
 
 
 class FastEncoder(Protocol):
@@ -36,7 +42,7 @@ def fast_encoder(pipeline: Pipeline) -> FastEncoder | None:
     Args:
         pipeline: all stages but the post-processor count.
     """
-    return _wordpiece(pipeline)
+    return _wordpiece(pipeline) or _byte_pairs(pipeline)
 
 
 def _wordpiece(pipeline: Pipeline) -> FastEncoder | None:
@@ -57,3 +63,42 @@ def _wordpiece(pipeline: Pipeline) -> FastEncoder | None:
 
     special = {token.content: token.id for token in pipeline.added}
     return FastWordPiece(Vocabulary(pieces), special, model.vocabulary[model.unknown])
+
+
+def _byte_pairs(pipeline: Pipeline) -> FastEncoder | None:
+    from cutaway.tokenization.models.bpe import BytePairEncoding
+
+    model, splitter = pipeline.model, pipeline.splitter
+    if not isinstance(model, BytePairEncoding) or splitter is None:
+        return None
+    settings = model.settings
+    split = _byte_level_split(splitter)
+    bytes_only = not (settings.prefix or settings.suffix or model.whole) and model.ranks is model.vocabulary
+    # What these do not change of ASCII, the encoder need not ask them for.
+    keeps_ascii = pipeline.normalizer is None or isinstance(pipeline.normalizer, NFC | NFD | NFKC | NFKD)
+    if split is None or not (bytes_only and keeps_ascii) or settings.fallback != "none":
+        return None
+    from cutaway.tokenization.models.fast_bpe import Cut, FastBytePairs, spelled_bytes
+
+    spelled = spelled_bytes(model.vocabulary)
+    made = model.vocabulary if model.merges is None else dict.fromkeys(a + b for a, b in model.merges)
+    if any(model.vocabulary[token] not in spelled for token in made):
+        return None
+    rules, add_prefix_space = split
+    return FastBytePairs(pipeline, model, Cut(rules, " " if add_prefix_space else ""))
+
+
+def _byte_level_split(splitter: Splitter) -> tuple[Rules, bool] | None:
+    """Return the rules of a splitter's scanner, if there is one, and whether a space is put first."""
+    if isinstance(splitter, ByteLevelSplitter) and splitter.use_regex:
+        return KNOWN[GPT2], splitter.add_prefix_space
+    if not isinstance(splitter, SplitterSequence) or len(splitter.pretokenizers) != 2:
+        return None
+    cut, spell = splitter.pretokenizers
+    by_pattern = isinstance(cut, Split) and cut.behavior == "Isolated" and not cut.invert
+    only_spells = isinstance(spell, ByteLevelSplitter) and not (spell.use_regex or spell.add_prefix_space)
+    if not by_pattern or not only_spells:
+        return None
+    assert isinstance(cut, Split)
+    rules = KNOWN.get(cut.pattern.text) if cut.pattern.kind == "regex" else None
+    return None if rules is None else (rules, False)

@@ -5,40 +5,19 @@ Imports NumPy and numba; `Tokenizer.encode_batch` imports this file when it is f
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
-from cutaway.core.errors import DataError
 from cutaway.tokenization.batch import Batch
 from cutaway.tokenization.kernels import wordpiece as kernels
-from cutaway.tokenization.models.wordpiece_tables import (
-    Ints,
-    Longs,
-    character_tables,
-    piece_tables,
-    special_tables,
-)
+from cutaway.tokenization.models.blocks import Ints, Limits, Longs, encode_blocks, starts_of
+from cutaway.tokenization.models.wordpiece_tables import character_tables, piece_tables, special_tables
 from cutaway.tokenization.vocabulary import Vocabulary
 
-BLOCK = 1 << 17  # characters; text, ids and hot tables then share the second-level cache
 MEMORY = 1 << 15  # words
-MOST_TOKENS = 1 << 62
-
-
-@dataclass(frozen=True, kw_only=True)
-class Limits:
-    """What encoding adds and cuts: ids put first and last (-1: none), most tokens between them."""
-
-    first_id: int = -1
-    last_id: int = -1
-    most: int = MOST_TOKENS
 
 
 class FastWordPiece:
@@ -70,22 +49,15 @@ class FastWordPiece:
         Raises:
             DataError: a row is not a string.
         """
-        bounds = _block_bounds(_lengths(texts))
-
         own = threading.local()  # each thread has its own memory of words
 
-        def work(first: int, last: int) -> tuple[Ints, Longs]:
+        def work(rows: Sequence[str]) -> tuple[Ints, Longs]:
             if not hasattr(own, "memory"):
                 own.memory = np.zeros(MEMORY * kernels.MEMORY_SLOT, np.uint64)
             tables = (*self._tables, own.memory, self._special)
-            return self._encode_block(texts[first:last], limits, tables, encode_open)
+            return self._encode_block(rows, limits, tables, encode_open)
 
-        if threads == 1 or len(bounds) <= 2:
-            blocks = [work(*pair) for pair in pairwise(bounds)]
-        else:
-            with ThreadPoolExecutor(threads) as pool:
-                blocks = list(pool.map(work, bounds[:-1], bounds[1:]))
-        return _joined(blocks)
+        return encode_blocks(texts, work, threads)
 
     def _encode_block(
         self,
@@ -104,7 +76,9 @@ class FastWordPiece:
         row_starts = np.empty(len(texts) + 1, np.int64)
         needs_open = np.zeros(len(texts), np.uint8)
         settings = np.array([self._unknown, limits.first_id, limits.last_id, limits.most], np.int64)
-        used = kernels.encode_rows(raw, _starts(lengths + 1), tables, settings, (ids, row_starts, needs_open))
+        used = kernels.encode_rows(
+            raw, starts_of(lengths + 1), tables, settings, (ids, row_starts, needs_open)
+        )
         ids = ids[:used].copy()
         if needs_open.any():
             parts = np.split(ids, row_starts[1:-1])
@@ -112,33 +86,3 @@ class FastWordPiece:
                 parts[row] = np.array(encode_open(texts[int(row)]), np.int32)
             return np.concatenate(parts), np.array([len(part) for part in parts], np.int64)
         return ids, np.diff(row_starts)
-
-
-def processors() -> int:
-    """Return how many processor cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _lengths(texts: Sequence[str]) -> Longs:
-    for row, text in enumerate(texts):
-        if not isinstance(text, str):
-            raise DataError(f"row {row} is {type(text).__name__}, not a string: pass a list of texts")
-    return np.fromiter(map(len, texts), np.int64, len(texts))
-
-
-def _block_bounds(lengths: Longs) -> list[int]:
-    """Cut the rows where their summed length passes a multiple of BLOCK."""
-    block = np.cumsum(lengths) // BLOCK
-    cuts = np.flatnonzero(np.diff(block)) + 1
-    return [0, *cuts.tolist(), len(lengths)]
-
-
-def _starts(lengths: Longs) -> Longs:
-    starts = np.zeros(len(lengths) + 1, np.int64)
-    np.cumsum(lengths, out=starts[1:])
-    return starts
-
-
-def _joined(blocks: list[tuple[Ints, Longs]]) -> Batch:
-    ids = blocks[0][0] if len(blocks) == 1 else np.concatenate([ids for ids, _ in blocks])
-    return Batch(ids=ids, row_starts=_starts(np.concatenate([lengths for _, lengths in blocks])))

@@ -1,0 +1,100 @@
+"""Rows in blocks, blocks on threads: what the compiled encoders share.
+
+A block's text, its ids and the hot part of the tables fit a second-level cache together, and what a kernel
+writes is as large as a block, whatever the batch: so memory stays small.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cutaway.core.errors import DataError
+from cutaway.tokenization.batch import Batch
+
+Ints = NDArray[np.int32]
+Longs = NDArray[np.int64]
+
+BLOCK = 1 << 17  # characters
+MOST_TOKENS = 1 << 62
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """What encoding adds and cuts: ids put first and last (-1: none), most tokens between them."""
+
+    first_id: int = -1
+    last_id: int = -1
+    most: int = MOST_TOKENS
+
+
+class Scratch:
+    """Arrays that one thread uses again for every block."""
+
+    def __init__(self) -> None:
+        self._arrays: dict[str, Ints] = {}
+
+    def ints(self, name: str, size: int) -> Ints:
+        """Return an array of at least so many numbers, whatever they are."""
+        found = self._arrays.get(name)
+        if found is None or len(found) < size:
+            found = self._arrays[name] = np.empty(size + size // 4, np.int32)
+        return found
+
+
+def encode_blocks(
+    texts: Sequence[str], work: Callable[[Sequence[str]], tuple[Ints, Longs]], threads: int
+) -> Batch:
+    """Encode rows block by block, in order.
+
+    Args:
+        texts: the rows.
+        work: a block's rows to their ids, end to end, and the number of ids of each row.
+        threads: how many blocks are worked on at once.
+
+    Returns:
+        The batch.
+
+    Raises:
+        DataError: a row is not a string.
+    """
+    bounds = _block_bounds(_lengths(texts))
+    if threads == 1 or len(bounds) <= 2:
+        blocks = [work(texts[first:last]) for first, last in pairwise(bounds)]
+    else:
+        with ThreadPoolExecutor(threads) as pool:
+            blocks = list(pool.map(lambda pair: work(texts[pair[0] : pair[1]]), pairwise(bounds)))
+    ids = blocks[0][0] if len(blocks) == 1 else np.concatenate([ids for ids, _ in blocks])
+    return Batch(ids=ids, row_starts=starts_of(np.concatenate([lengths for _, lengths in blocks])))
+
+
+def processors() -> int:
+    """Return how many processor cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def starts_of(lengths: Longs) -> Longs:
+    """Return where each of so long parts starts, and the end of the last."""
+    starts = np.zeros(len(lengths) + 1, np.int64)
+    np.cumsum(lengths, out=starts[1:])
+    return starts
+
+
+def _lengths(texts: Sequence[str]) -> Longs:
+    for row, text in enumerate(texts):
+        if not isinstance(text, str):
+            raise DataError(f"row {row} is {type(text).__name__}, not a string: pass a list of texts")
+    return np.fromiter(map(len, texts), np.int64, len(texts))
+
+
+def _block_bounds(lengths: Longs) -> list[int]:
+    """Cut the rows where their summed length passes a multiple of BLOCK."""
+    block = np.cumsum(lengths) // BLOCK
+    cuts = np.flatnonzero(np.diff(block)) + 1
+    return [0, *cuts.tolist(), len(lengths)]

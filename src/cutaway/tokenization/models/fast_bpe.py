@@ -1,0 +1,154 @@
+"""The fast path of byte-level byte-pair encoding: stretches to the scanner, words to the merging kernels.
+
+Imports NumPy and numba; `Tokenizer.encode_batch` imports this file when it is first called.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from cutaway.core.text import scrub
+from cutaway.tokenization.added import AddedTokens
+from cutaway.tokenization.aligned import AlignedText
+from cutaway.tokenization.batch import Batch
+from cutaway.tokenization.kernels import bpe, scan
+from cutaway.tokenization.models.blocks import Ints, Limits, Longs, Scratch, encode_blocks, starts_of
+from cutaway.tokenization.models.bpe import BytePairEncoding
+from cutaway.tokenization.models.bpe_tables import byte_pair_tables
+from cutaway.tokenization.models.scanner import class_table, rule_numbers
+from cutaway.tokenization.normalizers.byte_level import BYTES, LETTERS
+from cutaway.tokenization.pipeline import Pipeline
+from cutaway.tokenization.splitters.patterns import Rules
+
+MEMORY = 1 << 16  # words
+
+
+class Cut(NamedTuple):
+    """How the text is cut: a pattern's rules, and what is put before a text that has no space there."""
+
+    rules: Rules
+    prefix: str
+
+
+class _Own(threading.local):
+    """What each thread has for itself: the words that it met, and room to write."""
+
+    def __init__(self) -> None:
+        self.memory = np.zeros(MEMORY * bpe.MEMORY_SLOT, np.uint64)
+        self.ranks = np.empty(bpe.SHORT, np.int32)
+        self.scratch = Scratch()
+
+
+class FastBytePairs:
+    """The compiled encoder of one byte-level vocabulary.
+
+    Args:
+        pipeline: all stages but the post-processor count.
+        model: its model.
+        cut: its splitter.
+    """
+
+    def __init__(self, pipeline: Pipeline, model: BytePairEncoding, cut: Cut) -> None:
+        symbols = np.array([model.vocabulary.get(letter, -1) for letter in LETTERS], np.int32)
+        self._tables = byte_pair_tables(model, spelled_bytes(model.vocabulary), symbols)
+        self._classes, self._rules = class_table(), rule_numbers(cut.rules)
+        self._prefix, self._normalizer = cut.prefix, pipeline.normalizer
+        self._added = AddedTokens(pipeline.added, pipeline.normalizer)
+        # No added token is in a text that has none of their first two characters side by side.
+        self._openings = tuple({token.content[:2] for token in pipeline.added if token.content})
+        self._has_normalized = any(token.normalized for token in pipeline.added)
+        self._own = _Own()
+
+    def encode(
+        self, texts: Sequence[str], limits: Limits, encode_open: Callable[[str], list[int]], threads: int
+    ) -> Batch:
+        """Encode rows in blocks, in order.
+
+        Args:
+            texts: the rows.
+            limits: what to add and cut.
+            encode_open: not needed: every row is encoded here.
+            threads: how many blocks are worked on at once.
+
+        Raises:
+            DataError: a row is not a string.
+        """
+        return encode_blocks(texts, lambda rows: self._encode_block(rows, limits), threads)
+
+    def _encode_block(self, texts: Sequence[str], limits: Limits) -> tuple[Ints, Longs]:
+        own = self._own
+        try:
+            parts = [text.encode("utf-8") for text in texts]
+        except UnicodeEncodeError:
+            parts = [scrub(text).encode("utf-8") for text in texts]
+        raw = b"".join([*parts, bytes(scan.PADDING)])
+        given, rows = np.full(len(parts), -1, np.int32), np.arange(len(parts) + 1)
+        if not self._is_plain(raw):
+            parts, given, rows = self._stretches(texts)
+            raw = b"".join([*parts, bytes(scan.PADDING)])
+        text = np.frombuffer(raw, np.uint8)
+        bounds = starts_of(np.fromiter(map(len, parts), np.int64, len(parts)))
+        words = own.scratch.ints("words", len(text))
+        firsts = np.empty(len(parts) + 1, np.int64)
+        scan.scan(text, (bounds[:-1], bounds[1:]), self._classes, self._rules, words, firsts)
+        ids = own.scratch.ints("ids", len(text) + len(parts) + 2 * len(texts) + bpe.MEMORY_IDS)
+        row_starts = np.empty(len(texts) + 1, np.int64)
+        used = bpe.encode_rows(
+            text,
+            words,
+            (firsts, bounds[:-1], given, rows),
+            (*self._tables, own.memory, own.ranks),
+            (limits.first_id, limits.last_id, limits.most),
+            (ids, row_starts),
+        )
+        return ids[:used].copy(), np.diff(row_starts)
+
+    def _is_plain(self, raw: bytes) -> bool:
+        """Say whether rows are encoded as they stand: no added tokens in them, and nothing to change."""
+        if self._prefix or (self._normalizer is not None and not raw.isascii()):
+            return False
+        return not any(opening.encode("utf-8") in raw for opening in self._openings)
+
+    def _stretches(self, texts: Sequence[str]) -> tuple[list[bytes], Ints, Longs]:
+        """Return every stretch's bytes, the added token that it is or -1, and each row's first stretch."""
+        parts, given, rows = [], [], [0]
+        for text in texts:
+            for part, number in self._cut(text):
+                parts.append(b"" if number >= 0 else part.encode("utf-8"))
+                given.append(number)
+            rows.append(len(parts))
+        return parts, np.array(given, np.int32), np.array(rows, np.int64)
+
+    def _cut(self, text: str) -> Iterator[tuple[str, int]]:
+        """Yield a row's stretches, normalized, and which added token each is, -1 for ordinary text."""
+        normalizer = None if text.isascii() else self._normalizer
+        if self._may_have_added(text) or (normalizer and self._has_normalized):
+            for stretch in self._added.cut(AlignedText.of(scrub(text))):
+                number = -1 if stretch.token is None else stretch.token.id
+                yield self._prefixed(stretch.text.text), number
+        elif text:
+            whole = normalizer.apply(AlignedText.of(scrub(text))).text if normalizer else text
+            yield self._prefixed(whole), -1
+
+    def _prefixed(self, text: str) -> str:
+        return text if not text or text.startswith(self._prefix) else self._prefix + text
+
+    def _may_have_added(self, text: str) -> bool:
+        return any(opening in text for opening in self._openings)
+
+
+def spelled_bytes(vocabulary: Mapping[str, int]) -> dict[int, bytes]:
+    """Return the bytes that each id stands for; tokens that are not written as bytes are left out.
+
+    Args:
+        vocabulary: token, its bytes as letters, to id.
+    """
+    return {
+        number: bytes(BYTES[letter] for letter in token)
+        for token, number in vocabulary.items()
+        if token and all(letter in BYTES for letter in token)
+    }
