@@ -71,6 +71,8 @@ def read_sentencepiece(path: Path) -> Pipeline:
         raise FormatError(f"{path} has {len(unknown)} pieces for the unknown: it must have one")
     spelled = [piece.text for piece in pieces if piece.kind in (NORMAL, UNUSED)]
     cuts = may_cut_at_spaces(spelled) and SPACE in spelled and not normalizer.whitespace_as_suffix
+    # Sums of a Unigram model run on over the words, and where two ways are nearly equal, rounding decides.
+    cuts = cuts and trainer.number(_MODEL_TYPE, UNIGRAM) != UNIGRAM
     return Pipeline(
         model=_model(pieces, trainer, unknown[0], str(path)),
         normalizer=normalizer,

@@ -25,7 +25,7 @@ from cutaway.tokenization.kernels.tokens import (
     NO_RANK,
     PACKED,
     UNREACHED,
-    mixed,
+    memory_slot,
     packed,
     pair_rank,
     token_hash,
@@ -33,7 +33,6 @@ from cutaway.tokenization.kernels.tokens import (
     word_slot,
 )
 
-MEMORY_SLOT = 4  # numbers in a slot of the memory: two of the word, then three ids and their count
 MEMORY_IDS = 3
 SHORT = 24  # symbols up to which merging looks at every pair
 OPENINGS = 256  # ids of which the ranks of all pairs stand in a square
@@ -207,7 +206,7 @@ def split_word(text: Any, start: Any, end: Any, tables: Any, ids: Any, at: Any) 
     return merge_word(text, (start, end), tables[1], tables[4], ids, at)
 
 
-@kernel(f"int64({TEXT}, int64, int64, {_TABLES}, int32[::1], int64)", calls="inlined")
+@kernel(f"int64({TEXT}, int64, int64, {_TABLES}, int32[::1], int64)")
 def long_word(text: Any, start: Any, end: Any, tables: Any, ids: Any, at: Any) -> Any:
     """Write the ids of a word that does not pack; return the next place."""
     tokens = tables[2][4]
@@ -224,8 +223,8 @@ def rare_word(text: Any, start: Any, end: Any, tables: Any, ids: Any, at: Any) -
     """Write the ids of a word that packs and is no token, from memory if it was met before."""
     memory = tables[3]
     low, high = packed(text, start, end)
-    slot = np.int64(mixed(low, high) & np.uint64(len(memory) // MEMORY_SLOT - 1)) * MEMORY_SLOT
-    if memory[slot] == low and memory[slot + 1] == high:
+    slot, known = memory_slot(memory, low, high)
+    if known != 0:
         first, last = memory[slot + 2], memory[slot + 3]
         ids[at], ids[at + 1], ids[at + 2] = first & _LOW_HALF, first >> _HALF, last & _LOW_HALF
         return at + np.int64(last >> _HALF)

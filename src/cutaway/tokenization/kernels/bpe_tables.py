@@ -9,7 +9,7 @@ import numpy as np
 from cutaway.core.jit import kernel
 from cutaway.tokenization.kernels.bpe import MERGING, OPENINGS, SHORT, merge_word
 from cutaway.tokenization.kernels.scan import TEXT
-from cutaway.tokenization.kernels.tiles import HISTORY, NEVER, fit, opening
+from cutaway.tokenization.kernels.tiles import HISTORY, LONG, NEVER, OPENED, fit, opening
 from cutaway.tokenization.kernels.tokens import (
     PACKED,
     TOKENS,
@@ -134,11 +134,10 @@ def fill_words(tokens: Any, merging: Any, history: Any, words: Any, every: Any) 
     return unreached
 
 
-@kernel(f"void({TEXT}, int64[::1], uint8[::1])")
-def fill_longest(letters: Any, starts: Any, longest: Any) -> None:
-    """Write the size of the longest token, up to 255, of those whose first four bytes have one hash."""
+@kernel(f"void({TEXT}, int64[::1], uint32[::1])")
+def fill_sizes(letters: Any, starts: Any, sizes: Any) -> None:
+    """Mark the size of every token among those whose first four bytes have its hash."""
     for token in range(len(starts) - 1):
         size = starts[token + 1] - starts[token]
-        if size > 3:
-            which = opening(letters, starts[token])
-            longest[which] = max(np.int64(longest[which]), min(size, np.int64(255)))
+        if size >= OPENED:
+            sizes[opening(letters, starts[token])] |= np.uint32(1 << min(size, np.int64(LONG)))

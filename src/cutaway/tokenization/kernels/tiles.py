@@ -35,17 +35,20 @@ from cutaway.tokenization.kernels.tokens import (
 
 HISTORY = 3  # numbers a token: the rank at which it is made (-1: a symbol, -2: never), and of what two
 NEVER = -2
-OPENINGS = 1 << 16  # the longest token among those whose first four bytes have one hash
+OPENINGS = 1 << 16  # hashes of a token's first four bytes
+OPENED = 4  # bytes
+LONG = 31  # bit n says that of tokens that begin alike some have n bytes, this one: so many or more
+LONGEST = 255  # longer tokens are not laid
 
 _MIX = np.uint64(0x9E3779B97F4A7C15)
 _FOUR_BYTES, _HASH_SHIFT = np.uint64(0xFFFFFFFF), np.uint64(48)
 _LOW_HALF = np.uint64(0xFFFFFFFF)
 
-# The merges, the history of each token, the longest tokens, the word table, all tokens.
-TILES = f"Tuple((uint64[::1], int32[::1], uint8[::1], uint64[::1], {TOKENS}))"
+# The merges, the history of each token, the sizes of tokens that begin alike, the word table, all tokens.
+TILES = f"Tuple((uint64[::1], int32[::1], uint32[::1], uint64[::1], {TOKENS}))"
 
 
-@kernel("boolean(uint64[::1], int32[::1], int64, int64, int64, int64)")
+@kernel("boolean(uint64[::1], int32[::1], int64, int64, int64, int64)", calls="inlined")
 def fit(pairs: Any, history: Any, left: Any, right: Any, left_ends: Any, right_ends: Any) -> Any:
     """Return whether two symbols stay apart until each is gone at its rank, and so do those they came from.
 
@@ -64,23 +67,32 @@ def fit(pairs: Any, history: Any, left: Any, right: Any, left_ends: Any, right_e
             right_ends, right = right_made, np.int64(history[HISTORY * right + 1])
 
 
-@kernel(f"int64({TEXT}, int64)")
+@kernel(f"int64({TEXT}, int64)", calls="inlined")
 def opening(text: Any, at: Any) -> Any:
     """Return a hash of the four bytes from `at` on."""
     return np.int64(((eight_bytes(text, at) & _FOUR_BYTES) * _MIX) >> _HASH_SHIFT)
 
 
-@kernel(f"int64({TEXT}, int64, int64, {TILES})")
+@kernel(f"int64({TEXT}, int64, int64, {TILES})", calls="inlined")
 def token_at(text: Any, start: Any, end: Any, tiles: Any) -> Any:
     """Return the id of the longest token at text[start:] that ends at `end` or before, -1 for none."""
     words, tokens = tiles[3], tiles[4]
+    sizes = np.int64(tiles[2][opening(text, start)])
+    if end - start >= LONG and sizes >> LONG == 0:
+        end = start + LONG - 1
     while end - start > PACKED:
+        if sizes >> min(end - start, LONG) & 1 == 0:
+            end -= 1
+            continue
         slot = token_slot(text, start, end, token_hash(text, start, end), tokens)
         found = np.int64(tokens[2][slot + 1])
         if 0 < found <= _LOW_HALF:
             return found - 1
         end -= 1
     while end > start:
+        if end - start >= OPENED and sizes >> (end - start) & 1 == 0:
+            end -= 1
+            continue
         low, high = packed(text, start, end)
         slot = word_slot(words, low, high)
         if words[slot + 1] != 0:
@@ -92,13 +104,13 @@ def token_at(text: Any, start: Any, end: Any, tiles: Any) -> Any:
 @kernel(f"int64({TEXT}, int64, int64, {TILES}, int32[::1], int64)")
 def lay_tokens(text: Any, start: Any, end: Any, tiles: Any, ids: Any, first: Any) -> Any:
     """Write the ids of text[start:end] from ids[first] on; return the next place, -1 if no row fits."""
-    pairs, history, longest = tiles[0], tiles[1], tiles[2]
+    pairs, history = tiles[0], tiles[1]
     starts = tiles[4][1]
     failed = np.zeros(end - start + 1, np.uint8)
     at, place, limit = first, start, np.int64(0)
     while place < end:
         if limit == 0:
-            limit = min(end, place + max(np.int64(3), np.int64(longest[opening(text, place)])))
+            limit = min(end, place + LONGEST)
         token = token_at(text, place, limit, tiles)
         if token >= 0:
             after = place + starts[token + 1] - starts[token]

@@ -21,6 +21,7 @@ PADDING = 16
 PACKED = 15  # bytes of a word in two numbers; the sixteenth holds the length
 WORD_SLOT = 3  # numbers in a slot of the word table: two of the word, then its id
 TOKEN_SLOT = 2  # numbers in a slot of the table of all tokens: a hash, then id + 1
+MEMORY_SLOT = 4  # numbers in a slot of a memory of words: two of the word, two of what became of it
 UNREACHED = 1 << 32  # added to id + 1 of a token that no merging leads to
 SYMBOL_BITS = 21
 RANK_BITS = 22
@@ -56,6 +57,25 @@ def packed(text: Any, start: Any, end: Any) -> Any:
 def mixed(low: Any, high: Any) -> Any:
     """Return a hash of two numbers; its upper half is the good one."""
     return ((low ^ (high * _MIX_B)) * _MIX_A) >> _HALF
+
+
+@kernel("UniTuple(int64, 2)(uint64[::1], uint64, uint64)", calls="inlined")
+def memory_slot(memory: Any, low: Any, high: Any) -> Any:
+    """Return a packed word's slot in a memory of words and 1 if it is there, else the slot for it and 0.
+
+    Two slots, side by side in one cache line, share a hash. A new word takes the second; a word that is met
+    there again moves to the first, so that a frequent word is not driven out by rare ones.
+    """
+    pairs = np.uint64(len(memory) // (2 * MEMORY_SLOT))
+    slot = np.int64(mixed(low, high) & (pairs - _ONE)) * (2 * MEMORY_SLOT)
+    if memory[slot] == low and memory[slot + 1] == high:
+        return slot, np.int64(1)
+    second = slot + MEMORY_SLOT
+    if memory[second] != low or memory[second + 1] != high:
+        return second, np.int64(0)
+    for k in range(MEMORY_SLOT):
+        memory[slot + k], memory[second + k] = memory[second + k], memory[slot + k]
+    return slot, np.int64(1)
 
 
 @kernel("int64(uint64[::1], uint64, uint64)")

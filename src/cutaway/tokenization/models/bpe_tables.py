@@ -17,7 +17,7 @@ Longs = NDArray[np.int64]
 Words = NDArray[np.uint64]
 Merging = tuple[Words, Ints, Ints, Ints, Ints]
 Tokens = tuple[Bytes, Longs, Words]
-Tiles = tuple[Words, Ints, Bytes, Words, Tokens]
+Tiles = tuple[Words, Ints, NDArray[np.uint32], Words, Tokens]
 
 CODE_POINTS = 0x110000
 _EMPTY = np.uint64(0xFFFFFFFFFFFFFFFF)
@@ -52,9 +52,9 @@ def byte_pair_tables(
     every = int(model.settings.whole_words == "first")
     if bpe_tables.fill_words(known, merging, history, words, every) and every:
         history = np.empty(0, np.int32)  # some tokens are words but never parts of one
-    longest = np.zeros(tiles.OPENINGS, np.uint8)
-    bpe_tables.fill_longest(*known[:2], longest)
-    return words, merging, (pairs, history, longest, words, known)
+    sizes = np.zeros(tiles.OPENINGS, np.uint32)
+    bpe_tables.fill_sizes(*known[:2], sizes)
+    return words, merging, (pairs, history, sizes, words, known)
 
 
 def _merges(model: BytePairEncoding, known: Tokens) -> tuple[Ints, Ints]:

@@ -5,19 +5,27 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Protocol
 
+from cutaway.tokenization.aligned import AlignedText
+from cutaway.tokenization.models.unigram import Unigram
 from cutaway.tokenization.models.wordpiece import LONGEST_WORD, WordPiece
 from cutaway.tokenization.normalizers.bert import Bert
+from cutaway.tokenization.normalizers.precompiled import Precompiled
+from cutaway.tokenization.normalizers.sentencepiece import SPACE, SentencePieceNormalizer
 from cutaway.tokenization.normalizers.unicode_forms import NFC, NFD, NFKC, NFKD
 from cutaway.tokenization.splitters.bert import BertSplitter
 from cutaway.tokenization.splitters.by_pattern import Split
 from cutaway.tokenization.splitters.byte_level import ByteLevelSplitter
+from cutaway.tokenization.splitters.metaspace import Metaspace
 from cutaway.tokenization.splitters.patterns import GPT2, KNOWN, Rules
+from cutaway.tokenization.splitters.plain import WhitespaceSplit
+from cutaway.tokenization.splitters.sentencepiece import SentencePieceSplitter, may_cut_at_spaces
 from cutaway.tokenization.splitters.sequence import SplitterSequence
 from cutaway.tokenization.vocabulary import PREFIX, Vocabulary
 
 if TYPE_CHECKING:
     from cutaway.tokenization.batch import Batch
     from cutaway.tokenization.models.blocks import Limits
+    from cutaway.tokenization.models.plain_text import Normalize, ReachesOn
     from cutaway.tokenization.pipeline import Pipeline
     from cutaway.tokenization.stages import Splitter
 
@@ -42,7 +50,7 @@ def fast_encoder(pipeline: Pipeline) -> FastEncoder | None:
     Args:
         pipeline: all stages but the post-processor count.
     """
-    return _wordpiece(pipeline) or _byte_pairs(pipeline)
+    return _wordpiece(pipeline) or _byte_pairs(pipeline) or _unigram(pipeline)
 
 
 def _wordpiece(pipeline: Pipeline) -> FastEncoder | None:
@@ -102,3 +110,38 @@ def _byte_level_split(splitter: Splitter) -> tuple[Rules, bool] | None:
     assert isinstance(cut, Split)
     rules = KNOWN.get(cut.pattern.text) if cut.pattern.kind == "regex" else None
     return None if rules is None else (rules, False)
+
+
+def _unigram(pipeline: Pipeline) -> FastEncoder | None:
+    model, normalizer = pipeline.model, pipeline.normalizer
+    if not isinstance(model, Unigram) or any(token.normalized for token in pipeline.added):
+        return None
+    known = _words_of_spaces(pipeline, model)
+    if known is None:
+        return None
+    from cutaway.tokenization.models.fast_unigram import Cuts, FastUnigram
+    from cutaway.tokenization.models.plain_text import PlainText
+
+    normalize, reaches_on = known
+    plain = PlainText(normalize, reaches_on)
+    openings = {token.content[:2] for token in pipeline.added if token.content}
+    if isinstance(normalizer, SentencePieceNormalizer):
+        openings |= set(normalizer.user_defined)
+    cuts: Cuts = "spaces" if isinstance(normalizer, SentencePieceNormalizer) else "white space"
+    return FastUnigram(model, plain, cuts, sorted(openings)) if plain.works else None
+
+
+def _words_of_spaces(pipeline: Pipeline, model: Unigram) -> tuple[Normalize, ReachesOn] | None:
+    """Return how a pipeline normalizes that puts a space before each word; None for any other."""
+    normalizer, splitter = pipeline.normalizer, pipeline.splitter
+    if isinstance(normalizer, SentencePieceNormalizer) and isinstance(splitter, SentencePieceSplitter):
+        squeezes = normalizer.remove_extra_whitespaces and normalizer.add_dummy_prefix
+        usual = normalizer.escape_whitespaces and not normalizer.whitespace_as_suffix
+        cuts = may_cut_at_spaces(model.spelled) and SPACE in model.spelled
+        return normalizer.mapped_alone() if squeezes and usual and cuts else None
+    if not isinstance(normalizer, Precompiled) or not isinstance(splitter, SplitterSequence):
+        return None
+    if splitter.pretokenizers != (WhitespaceSplit(), Metaspace()) or not may_cut_at_spaces(model.spelled):
+        return None
+    # Graphemes do not reach over ASCII characters, and ASCII is around each run of others.
+    return (lambda text: normalizer.apply(AlignedText.of(text)).text), (lambda run: False)

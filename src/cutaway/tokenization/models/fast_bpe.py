@@ -16,6 +16,7 @@ from cutaway.tokenization.added import AddedTokens
 from cutaway.tokenization.aligned import AlignedText
 from cutaway.tokenization.batch import Batch
 from cutaway.tokenization.kernels import bpe, scan
+from cutaway.tokenization.kernels.tokens import MEMORY_SLOT
 from cutaway.tokenization.models.blocks import Ints, Limits, Longs, Scratch, encode_blocks, starts_of
 from cutaway.tokenization.models.bpe import BytePairEncoding
 from cutaway.tokenization.models.bpe_tables import byte_pair_tables
@@ -38,7 +39,7 @@ class _Own(threading.local):
     """What each thread has for itself: the words that it met, and room to write."""
 
     def __init__(self) -> None:
-        self.memory = np.zeros(MEMORY * bpe.MEMORY_SLOT, np.uint64)
+        self.memory = np.zeros(MEMORY * MEMORY_SLOT, np.uint64)
         self.ranks = np.empty(bpe.SHORT, np.int32)
         self.scratch = Scratch()
 

@@ -88,6 +88,7 @@ class Unigram:
             twice = [piece for number, (piece, _) in enumerate(pieces) if self.vocabulary[piece] != number]
             raise FormatError(f"{origin}: {len(twice)} pieces stand twice: {twice[:5]}: each needs its own")
         self.unknown_id, self.fallback, self.precision = unknown_id, fallback, precision
+        self._lengths = [len(piece.encode("utf-8")) for piece, _ in pieces]
         self.hidden, self.symbols = frozenset(hidden), frozenset(symbols)
         self.scores = tuple(score for _, score in pieces)
         spelled = {piece for piece, number in self.vocabulary.items() if piece and number not in self.hidden}
@@ -96,8 +97,8 @@ class Unigram:
         self.unknown_score = self._kept(min(plain, default=0.0) - UNKNOWN_PENALTY)
         self.spelled = frozenset(spelled)
         self._openings = {piece[:end] for piece in spelled for end in range(1, len(piece) + 1)}
-        bytes_ = [self.vocabulary.get(f"<0x{byte:02X}>") for byte in range(256)]
-        self._bytes = bytes_ if fallback == "bytes" and None not in bytes_ else None
+        bytes_ = [self.vocabulary.get(f"<0x{byte:02X}>", -1) for byte in range(256)]
+        self.byte_ids = bytes_ if fallback == "bytes" and min(bytes_) >= 0 else None
 
     @property
     def unknown(self) -> str | None:
@@ -189,12 +190,20 @@ class Unigram:
         if not alone:
             yield start + 1, unknown
 
+    def score_of(self, number: int) -> float:
+        """Return what a piece adds to the score of a way: a symbol's grows with its length.
+
+        Args:
+            number: the piece's id.
+        """
+        if number in self.symbols:
+            return self._kept(self._lengths[number] * self.most - _SYMBOL_MALUS)
+        return self.scores[number]
+
     def _score(self, number: int, part: str) -> float:
         if number < 0 or (number == self.unknown_id and part not in self.spelled):
             return self.unknown_score
-        if number in self.symbols:
-            return self._kept(len(part.encode("utf-8")) * self.most - _SYMBOL_MALUS)
-        return self.scores[number]
+        return self.score_of(number)
 
     def _best(self, length: int, edges: Iterator[Edge] | Sequence[Edge]) -> list[Edge]:
         into: dict[int, Edge] = {}
@@ -214,8 +223,8 @@ class Unigram:
         known = self.vocabulary.get(part) if not self.hidden else None
         if known is not None:
             return [known]
-        if self._bytes is not None:
-            return [number for byte in part.encode("utf-8") if (number := self._bytes[byte]) is not None]
+        if self.byte_ids is not None:
+            return [self.byte_ids[byte] for byte in part.encode("utf-8")]
         if self.unknown_id is None:
             raise DataError(f"{part!r} has no pieces, and nothing stands for the unknown: give an unk_id")
         return [self.unknown_id]

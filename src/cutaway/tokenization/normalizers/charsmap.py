@@ -65,6 +65,17 @@ class CharsMap:
                 found.append((length, self._replacement(self._unit(at) & _VALUE)))
         return found
 
+    def reaches_on(self, raw: bytes) -> bool:
+        """Say whether a string of the map starts with these bytes and goes on with an ASCII character."""
+        at = _offset(self._units[0])
+        for byte in raw:
+            at ^= byte
+            unit = self._unit(at)
+            if byte == 0 or unit & _LABEL != byte:
+                return False
+            at ^= _offset(unit)
+        return any(self._unit(at ^ byte) & _LABEL == byte for byte in range(1, 128))
+
     def may_start(self, byte: int) -> bool:
         """Say whether any string of the map starts with this byte."""
         return byte != 0 and self._first[byte] & _LABEL == byte

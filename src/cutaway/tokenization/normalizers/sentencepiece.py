@@ -8,7 +8,7 @@ normalizer_spec.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -64,6 +64,17 @@ class SentencePieceNormalizer:
             chars.insert(at, " ")
         joined = "".join(chars)
         return text.picked(joined.replace(" ", SPACE) if self.escape_whitespaces else joined, sources)
+
+    def mapped_alone(self) -> tuple[Callable[[str], str], Callable[[str], bool]]:
+        """Return functions: what the map alone makes of a text; whether ASCII behind it may change that."""
+        known: CharsMap | None = chars_map(self.charsmap) if self.charsmap else None
+
+        def reaches_on(text: str) -> bool:
+            return known is not None and any(
+                known.reaches_on(text[at:].encode("utf-8")) for at in range(len(text))
+            )
+
+        return (lambda text: "".join(part for part, _ in self._parts(text))), reaches_on
 
     def _keeps_dummy(self, text: str) -> bool:
         """Say whether the dummy stays of a text of which nothing else does: not of one of spaces."""
