@@ -71,6 +71,25 @@ class Tokenizer:
 
         return cls(load_pipeline(name))
 
+    @classmethod
+    def train(
+        cls, texts: Iterable[str], *, model: Literal["bpe", "wordpiece"] = "bpe", vocab_size: int = 16_000
+    ) -> Tokenizer:
+        """Learn a tokenizer from texts.
+
+        Args:
+            texts: any number, read once; what is kept grows with the number of distinct words.
+            model: byte-level "bpe", or "wordpiece" as BERT's uncased.
+            vocab_size: how many tokens, special ones included.
+
+        Raises:
+            UsageError: there is no such model, or vocab_size is too small.
+            DataError: there is no text to learn from.
+        """
+        from cutaway.tokenization.training.trainer import train_pipeline
+
+        return cls(train_pipeline(texts, model=model, vocab_size=vocab_size)[0])
+
     def save(self, path: str | Path, *, form: Format | None = None) -> None:
         """Write the tokenizer to a file that others read too.
 
