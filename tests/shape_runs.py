@@ -44,7 +44,23 @@ def run_transformers() -> None:
     )
     sources, encoded = PackedBatch.from_rows(ROWS[::-1]), torch.ones(11, 8)
     across = Across(targets=batch, sources=sources, encoded=encoded)
-    Block(config)(torch.ones(11, 8), Within(batch=batch, causal=True), across)
+    Block(config)(torch.ones(11, 8), Within(batch=batch, sees="up to itself"), across)
+    run_generation()
+
+
+def run_generation() -> None:
+    import torch
+
+    from cutaway.transformers.config import BlockConfig, GptConfig
+    from cutaway.transformers.gpt import Gpt
+    from cutaway.transformers.kept import KeptSource
+    from cutaway.transformers.packing import PackedBatch
+
+    block = BlockConfig(width=8, heads=2, feed_forward=13, order="pre")
+    gpt = Gpt(GptConfig(vocabulary=23, positions=16, layers=2, block=block)).eval()
+    gpt(PackedBatch.from_rows(ROWS))
+    gpt.generate([1, 2, 3], tokens=2)
+    KeptSource(torch.ones(5, 8)).look(torch.ones(3, 8), gpt.blocks[0])
 
 
 def run_recurrent() -> None:
