@@ -51,11 +51,17 @@ def run_transformers() -> None:
 def run_generation() -> None:
     import torch
 
-    from cutaway.transformers.config import BlockConfig, GptConfig
+    from cutaway.transformers.config import BlockConfig, GptConfig, TransformerConfig
     from cutaway.transformers.gpt import Gpt
     from cutaway.transformers.kept import KeptSource
     from cutaway.transformers.packing import PackedBatch
+    from cutaway.transformers.seq2seq import Transformer
 
+    sizes = {"vocabulary": 23, "positions": 16, "layers": 2, "decoder_layers": 2}
+    plain = BlockConfig(width=8, heads=2, feed_forward=13)
+    translator = Transformer(TransformerConfig(**sizes, block=plain, start=0, end=1, pad=0)).eval()
+    translator(PackedBatch.from_rows(ROWS), PackedBatch.from_rows(ROWS))
+    translator.translate([[3, 4, 1]])
     block = BlockConfig(width=8, heads=2, feed_forward=13, order="pre")
     gpt = Gpt(GptConfig(vocabulary=23, positions=16, layers=2, block=block)).eval()
     gpt(PackedBatch.from_rows(ROWS))
