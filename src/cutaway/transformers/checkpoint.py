@@ -115,10 +115,21 @@ def body_of(tensors: Mapping[str, Tensor], family: str) -> tuple[dict[str, Tenso
         own = key.removeprefix(names.prefix) if headed else key
         if own.endswith(names.ignored) or own in names.tied:
             continue
-        body[
-            own.replace("LayerNorm.gamma", "LayerNorm.weight").replace("LayerNorm.beta", "LayerNorm.bias")
-        ] = tensor
+        body[todays_name(own)] = tensor
     return body, tuple(left_out)
+
+
+def todays_name(key: str) -> str:
+    """Return a key as it is written today: the first BERT called a norm's parameters gamma and beta.
+
+    Args:
+        key: of a checkpoint.
+
+    Example:
+        >>> todays_name("embeddings.LayerNorm.gamma")
+        'embeddings.LayerNorm.weight'
+    """
+    return key.replace("LayerNorm.gamma", "LayerNorm.weight").replace("LayerNorm.beta", "LayerNorm.bias")
 
 
 def assign(module: nn.Module, tensors: Mapping[str, Tensor], places: Mapping[str, Stored]) -> None:
