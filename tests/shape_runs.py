@@ -44,7 +44,33 @@ def run_transformers() -> None:
     )
     sources, encoded = PackedBatch.from_rows(ROWS[::-1]), torch.ones(11, 8)
     across = Across(targets=batch, sources=sources, encoded=encoded)
-    Block(config)(torch.ones(11, 8), Within(batch=batch, causal=True), across)
+    Block(config)(torch.ones(11, 8), Within(batch=batch, sees="up to itself"), across)
+    run_generation()
+
+
+def run_generation() -> None:
+    import torch
+
+    from cutaway.transformers.config import BlockConfig, GptConfig, TransformerConfig
+    from cutaway.transformers.gpt import Gpt
+    from cutaway.transformers.kept import KeptSource
+    from cutaway.transformers.packing import PackedBatch
+    from cutaway.transformers.sampling import Sampling
+    from cutaway.transformers.seq2seq import Transformer
+    from cutaway.transformers.tasks import MaskedWords, SequenceLabels, TokenLabels
+
+    sizes = {"vocabulary": 23, "positions": 16, "layers": 2, "decoder_layers": 2}
+    plain = BlockConfig(width=8, heads=2, feed_forward=13)
+    translator = Transformer(TransformerConfig(**sizes, block=plain, start=0, end=1, pad=0)).eval()
+    translator(PackedBatch.from_rows(ROWS), PackedBatch.from_rows(ROWS))
+    translator.translate([[3, 4, 1]])
+    for task in (MaskedWords, SequenceLabels, TokenLabels):
+        task(small_bert(), ("x", "y", "z"))(PackedBatch.from_rows(ROWS))
+    block = BlockConfig(width=8, heads=2, feed_forward=13, order="pre")
+    gpt = Gpt(GptConfig(vocabulary=23, positions=16, layers=2, block=block)).eval()
+    gpt(PackedBatch.from_rows(ROWS))
+    gpt.generate([1, 2, 3], tokens=2, sampling=Sampling(top_k=5))
+    KeptSource(torch.ones(5, 8)).look(torch.ones(3, 8), gpt.blocks[0])
 
 
 def run_recurrent() -> None:

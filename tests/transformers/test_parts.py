@@ -24,7 +24,7 @@ from cutaway.transformers.sight import Across, Within
 
 @pytest.mark.parametrize("order", ["interleaved", "halves"])
 def test_sinusoids_are_the_equation(order: str) -> None:
-    table = sinusoids(600, 10, order=order)
+    table = sinusoids(600, 10, layout=order)
     for p in (0, 1, 7, 599):
         for i in range(5):
             angle = p / 10_000 ** (2 * i / 10)
@@ -124,7 +124,7 @@ def test_a_decoder_block_is_its_sub_layers_row_by_row(
     sources = PackedBatch.from_rows([np.arange(n) for n in (2, 5, 1, 4)])
     x, encoded = torch.randn(11, 8).double(), torch.randn(12, 8).double()
     across = Across(targets=targets, sources=sources, encoded=encoded)
-    got = targets.split(block(x, Within(batch=targets, causal=True), across))
+    got = targets.split(block(x, Within(batch=targets, sees="up to itself"), across))
 
     def attention(part: Block, own: torch.Tensor, other: torch.Tensor, causal: bool) -> torch.Tensor:
         q, k, v = (

@@ -203,3 +203,12 @@ def test_a_pickle_under_another_name_is_refused(tmp_path: Path, archived: bool) 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(MissingFileError, match=r"there is no file .*nothing\.safetensors"):
         map_tensors(tmp_path / "nothing.safetensors")
+
+
+@pytest.mark.parametrize("length", [128, 640, 0x2E80])
+def test_an_honest_header_may_begin_like_a_pickle(length: int, tmp_path: Path) -> None:
+    path = tmp_path / "model.safetensors"
+    header = b'{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}'.ljust(length)
+    path.write_bytes(length.to_bytes(8, "little") + header + np.float32(3).tobytes())
+    assert path.read_bytes()[0] == 0x80
+    assert map_tensors(path)["a"].tolist() == [3.0]

@@ -7,10 +7,9 @@ Legend: B rows, T columns of a padded batch, N tokens of all rows together, D wi
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
-from pathlib import Path
-from typing import ClassVar, Self
+from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -19,28 +18,17 @@ from torch import Tensor, nn
 from cutaway.core.errors import ShapeError, UsageError
 from cutaway.core.trace import Trace
 from cutaway.transformers.block import Block
-from cutaway.transformers.checkpoint import assign, body_of, find_checkpoint, limits_for
 from cutaway.transformers.config import BertConfig
-from cutaway.transformers.config_json import read_config
 from cutaway.transformers.embeddings import Embeddings
-from cutaway.transformers.key_maps import keys_of
 from cutaway.transformers.packing import IntArray, PackedBatch
-from cutaway.transformers.safetensors_file import map_tensors
+from cutaway.transformers.pretrained import Pretrained
 from cutaway.transformers.trace import trace_bert
 
-# Tensors of one block, and all others: how long an honest header can be.
-_PARAMETERS_A_BLOCK, _PARAMETERS_OUTSIDE = 16, 7
 
-
-class Bert(nn.Module):
+class Bert(Pretrained):
     """A BERT encoder: ids in, one vector per token out.
 
         x⁰ = embeddings(ids),   xˡ = blockˡ(xˡ⁻¹)
-
-    Attributes:
-        config: its sizes.
-        name: the checkpoint it was loaded from; empty for a fresh model.
-        sha256: the hash of the checkpoint's weights where the catalog knows it.
 
     Source:
         Devlin et al. 2019, arXiv:1810.04805, section 3.
@@ -53,40 +41,26 @@ class Bert(nn.Module):
     """
 
     family: ClassVar[str] = "bert"
+    config: BertConfig
 
     def __init__(self, config: BertConfig) -> None:
-        super().__init__()
-        self.config = config
-        self.name = ""
-        self.sha256 = ""
+        super().__init__(config)
         self.embeddings = Embeddings(config)
         self.blocks = nn.ModuleList(Block(config.block) for _ in range(config.layers))
         self.pooler = nn.Linear(config.width, config.width) if config.pooler == "tanh" else None
 
-    @classmethod
-    def load(cls, name_or_path: str | Path) -> Self:
-        """Load a checkpoint, ready for prediction (`eval` mode), its weights mapped from the file.
+    @staticmethod
+    def fit(config: BertConfig, keys: Collection[str]) -> BertConfig:
+        """Leave out the pooler where a checkpoint has none: `pool` then says so.
 
         Args:
-            name_or_path: a catalog name ("all-MiniLM-L6-v2"), or a folder with config.json and
-                model.safetensors. A head's weights are left out.
+            config: as config.json tells it.
+            keys: of the checkpoint.
 
         Returns:
-            The model.
+            The configuration of what is there.
         """
-        files = find_checkpoint(name_or_path)
-        family, config = read_config(files.config, (cls.family,))
-        assert isinstance(config, BertConfig)
-        limits = limits_for(_PARAMETERS_A_BLOCK * config.layers + _PARAMETERS_OUTSIDE)
-        tensors = body_of(map_tensors(files.weights, limits=limits), family)
-        if "pooler.dense.weight" not in tensors:
-            config = replace(config, pooler="none")
-        # On the meta device nothing is allocated or drawn at random only to be replaced.
-        with torch.device("meta"):
-            model = cls(config)
-        assign(model, tensors, keys_of(family, dict(model.named_parameters())))
-        model.name, model.sha256 = files.name, files.sha256
-        return model.eval()
+        return config if any(key.startswith("pooler.") for key in keys) else replace(config, pooler="none")
 
     def forward(self, batch: PackedBatch) -> Tensor:
         """Encode packed rows.

@@ -17,6 +17,7 @@ from cutaway.transformers.key_maps import FAMILIES, Stored
 from cutaway.transformers.safetensors_file import PICKLES, HeaderLimits
 
 WEIGHTS = "model.safetensors"
+INDEX = f"{WEIGHTS}.index.json"
 CONFIG = "config.json"
 _SHOWN = 5
 
@@ -27,7 +28,7 @@ class Checkpoint:
 
     Attributes:
         name: what the user called it.
-        weights: the safetensors file.
+        weights: the safetensors file, or the index of several.
         config: its config.json.
         sha256: the weights' hash where the catalog knows it, else empty.
     """
@@ -70,7 +71,7 @@ def find_checkpoint(name_or_path: str | Path) -> Checkpoint:
 
 
 def _in_folder(folder: Path) -> Checkpoint:
-    weights = folder / WEIGHTS
+    weights = folder / (INDEX if (folder / INDEX).is_file() and not (folder / WEIGHTS).is_file() else WEIGHTS)
     pickled = sorted(file.name for file in folder.iterdir() if file.suffix in PICKLES)
     if not weights.is_file() and pickled:
         raise FormatError(f"{folder} has only {pickled}, which are never unpickled: save {WEIGHTS} instead")
@@ -93,7 +94,7 @@ def limits_for(parameters: int) -> HeaderLimits:
     return HeaderLimits(header_bytes=min(1_000_000 + 1_000 * tensors, 16_000_000), tensors=tensors)
 
 
-def body_of(tensors: Mapping[str, Tensor], family: str) -> dict[str, Tensor]:
+def body_of(tensors: Mapping[str, Tensor], family: str) -> tuple[dict[str, Tensor], tuple[str, ...]]:
     """Return a checkpoint's body, its keys as a model without a head has them.
 
     Args:
@@ -101,22 +102,34 @@ def body_of(tensors: Mapping[str, Tensor], family: str) -> dict[str, Tensor]:
         family: whose keys they are.
 
     Returns:
-        The tensors; heads, buffers and repetitions of the token table are left out, and the names that
-        the first BERT gave its norms ("gamma", "beta") are today's.
+        The tensors, and the keys of heads, which are left out. So are buffers and repetitions of the
+        token table; the names that the first BERT gave its norms ("gamma", "beta") are today's.
     """
     names = FAMILIES[family]
     headed = bool(names.prefix) and any(key.startswith(names.prefix) for key in tensors)
-    body = {}
+    body, left_out = {}, []
     for key, tensor in tensors.items():
         if headed and key.startswith(names.heads):
+            left_out.append(key)
             continue
         own = key.removeprefix(names.prefix) if headed else key
         if own.endswith(names.ignored) or own in names.tied:
             continue
-        body[
-            own.replace("LayerNorm.gamma", "LayerNorm.weight").replace("LayerNorm.beta", "LayerNorm.bias")
-        ] = tensor
-    return body
+        body[todays_name(own)] = tensor
+    return body, tuple(left_out)
+
+
+def todays_name(key: str) -> str:
+    """Return a key as it is written today: the first BERT called a norm's parameters gamma and beta.
+
+    Args:
+        key: of a checkpoint.
+
+    Example:
+        >>> todays_name("embeddings.LayerNorm.gamma")
+        'embeddings.LayerNorm.weight'
+    """
+    return key.replace("LayerNorm.gamma", "LayerNorm.weight").replace("LayerNorm.beta", "LayerNorm.bias")
 
 
 def assign(module: nn.Module, tensors: Mapping[str, Tensor], places: Mapping[str, Stored]) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 from cutaway.core.errors import FormatError, MissingFileError, UsageError
 from cutaway.transformers.config import Activation, BertConfig, BlockConfig, GptConfig, TransformerConfig
+from cutaway.transformers.key_maps import FAMILIES
 
 Config = BertConfig | GptConfig | TransformerConfig
 Json = dict[str, Any]
@@ -177,12 +178,17 @@ def write_fields(family: str, config: Config) -> Json:
 
     Returns:
         The fields, ready for JSON.
+
+    Raises:
+        UsageError: the family has no field for one of the choices, as GPT-2 has none for RMSNorm.
+        FormatError: the family has no name for the activation.
     """
     names = FIELDS[family]
-    fields: Json = {"model_type": family, **names.fixed, "tie_word_embeddings": True}
+    fields: Json = {"model_type": family, "architectures": [FAMILIES[family].architecture]}
+    fields |= {**names.fixed, "tie_word_embeddings": True}
     fields |= {theirs: getattr(config, ours) for ours, theirs in names.sizes.items()}
     fields |= {theirs: getattr(config.block, ours) for ours, theirs in names.block.items()}
-    told = next(told for told, ours in _ACTIVATIONS.items() if ours == config.block.activation)
+    told = next((told for told, ours in _ACTIVATIONS.items() if ours == config.block.activation), None)
     fields[names.block["activation"]] = told
     fields |= {theirs: fields[twin] for theirs, twin in names.same.items()}
     if isinstance(config, BertConfig) and family == "roberta":
@@ -192,6 +198,12 @@ def write_fields(family: str, config: Config) -> Json:
     if isinstance(config, TransformerConfig):
         fields |= {"scale_embedding": config.scale == "root of width", "is_encoder_decoder": True}
         fields["forced_eos_token_id"] = config.end
+    # A checkpoint says by its keys whether there is a pooler.
+    told_again = _config(family, fields)
+    if isinstance(told_again, BertConfig) and isinstance(config, BertConfig):
+        told_again = replace(told_again, pooler=config.pooler)
+    if told_again != config:
+        raise UsageError(f"a {family} checkpoint cannot say {config}: read again it would be {told_again}")
     return fields
 
 

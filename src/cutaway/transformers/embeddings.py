@@ -57,15 +57,28 @@ class Embeddings(nn.Module):
         Raises:
             ShapeError: an id, type or position lies outside its table.
         """
-        longest = self.config.longest
-        if int(batch.positions.max()) >= longest:
-            raise ShapeError(
-                f"a row has {int(batch.positions.max()) + 1} tokens, the position table "
-                f"{longest} rows: cut the text at {longest} tokens"
-            )
-        _check_inside("token", batch.ids, self.config.vocabulary)
+        check_ids(batch, self.config.vocabulary, self.config.longest)
         if batch.types is not None and self.config.types:
             _check_inside("type", batch.types, self.config.types)
+
+
+def check_ids(batch: PackedBatch, vocabulary: int, longest: int) -> None:
+    """Refuse rows that are too long and ids outside the token table.
+
+    Args:
+        batch: N tokens.
+        vocabulary: rows of the token table.
+        longest: the most tokens in a row.
+
+    Raises:
+        ShapeError: an id or a position lies outside its table.
+    """
+    if int(batch.positions.max()) >= longest:
+        raise ShapeError(
+            f"a row has {int(batch.positions.max()) + 1} tokens, the position table "
+            f"{longest} rows: cut the text at {longest} tokens"
+        )
+    _check_inside("token", batch.ids, vocabulary)
 
 
 def _check_inside(what: str, ids: Tensor, rows: int) -> None:

@@ -6,9 +6,10 @@ One table a family: our modules, theirs. `Stored` says where in a checkpoint's t
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import NamedTuple
 
+import torch
 from torch import Tensor
 
 
@@ -44,15 +45,18 @@ class Family:
     """A family's key map.
 
     Attributes:
+        architecture: the reference's class that a saved folder names.
         prefix: what stands before the keys where a checkpoint also has a head.
         outside: our modules outside the blocks to theirs.
         stacks: our stack of blocks to theirs ("encoder.layer"), and the modules in a block.
         heads: how the keys of its heads begin: left out when only the body is loaded.
         tied: keys that repeat the token table.
         ignored: how buffers' keys end: they carry no weights.
-        fused: modules of theirs that hold query, key and value together, all matrices turned.
+        fused: our modules that lie in one of theirs, in this order.
+        turned: our modules whose matrices theirs holds transposed.
     """
 
+    architecture: str
     prefix: str
     outside: Mapping[str, str]
     stacks: Mapping[str, tuple[str, Mapping[str, str]]]
@@ -60,7 +64,7 @@ class Family:
     tied: tuple[str, ...] = ()
     ignored: tuple[str, ...] = ()
     fused: tuple[str, ...] = ()
-    turned: tuple[str, ...] = field(default=())
+    turned: tuple[str, ...] = ()
 
 
 _BERT_OUTSIDE = {
@@ -120,6 +124,7 @@ _MARIAN_CROSS = {
 
 FAMILIES: Mapping[str, Family] = {
     "bert": Family(
+        architecture="BertModel",
         prefix="bert.",
         outside=_BERT_OUTSIDE,
         stacks={"blocks": ("encoder.layer", _BERT_BLOCK)},
@@ -127,6 +132,7 @@ FAMILIES: Mapping[str, Family] = {
         ignored=("embeddings.position_ids",),
     ),
     "roberta": Family(
+        architecture="RobertaModel",
         prefix="roberta.",
         outside=_BERT_OUTSIDE,
         stacks={"blocks": ("encoder.layer", _BERT_BLOCK)},
@@ -134,6 +140,7 @@ FAMILIES: Mapping[str, Family] = {
         ignored=("embeddings.position_ids",),
     ),
     "distilbert": Family(
+        architecture="DistilBertModel",
         prefix="distilbert.",
         outside=_BERT_OUTSIDE,
         stacks={"blocks": ("transformer.layer", _DISTILBERT_BLOCK)},
@@ -141,15 +148,18 @@ FAMILIES: Mapping[str, Family] = {
         ignored=("embeddings.position_ids",),
     ),
     "gpt2": Family(
+        architecture="GPT2LMHeadModel",
         prefix="transformer.",
         outside={"token": "wte", "position": "wpe", "norm": "ln_f"},
         stacks={"blocks": ("h", _GPT_BLOCK)},
+        heads=("score.",),
         tied=("lm_head.weight",),
         ignored=(".attn.bias", ".attn.masked_bias"),
         fused=("query", "key", "value"),
         turned=("query", "key", "value", "output", "up", "down"),
     ),
     "marian": Family(
+        architecture="MarianMTModel",
         prefix="",
         outside={"token": "model.shared", "bias": "final_logits_bias"},
         stacks={
@@ -178,6 +188,30 @@ def keys_of(family: str, parameters: Mapping[str, Tensor]) -> dict[str, Stored]:
         'encoder.layer.0.intermediate.dense.weight'
     """
     return {name: _stored(FAMILIES[family], name) for name in parameters}
+
+
+def stored_tensors(parameters: Mapping[str, Tensor], places: Mapping[str, Stored]) -> dict[str, Tensor]:
+    """Return a checkpoint's tensors: what `Stored.take` undoes.
+
+    Args:
+        parameters: a model's, by name.
+        places: where each lies.
+
+    Returns:
+        Key to tensor, contiguous.
+
+    Example:
+        >>> halves = {"a": torch.tensor([1.0]), "b": torch.tensor([2.0])}
+        >>> places = {"a": Stored("ab", part=0, parts=2), "b": Stored("ab", part=1, parts=2)}
+        >>> stored_tensors(halves, places)
+        {'ab': tensor([1., 2.])}
+    """
+    parts: dict[str, dict[int, Tensor]] = {}
+    turned = {place.key for place in places.values() if place.turned}
+    for name, parameter in parameters.items():
+        parts.setdefault(places[name].key, {})[places[name].part] = parameter.detach()
+    whole = {key: torch.cat([found[part] for part in sorted(found)]) for key, found in parts.items()}
+    return {key: (tensor.T if key in turned else tensor).contiguous() for key, tensor in whole.items()}
 
 
 def _stored(family: Family, name: str) -> Stored:

@@ -16,10 +16,10 @@ from cutaway.core.errors import UsageError
 
 BASE = 10_000.0
 
-Order = Literal["interleaved", "halves"]
+Layout = Literal["interleaved", "halves"]
 
 
-def sinusoids(positions: int, width: int, *, order: Order = "interleaved") -> Tensor:
+def sinusoids(positions: int, width: int, *, layout: Layout = "interleaved") -> Tensor:
     """Tabulate sines and cosines of ever longer wavelengths.
 
         PE(p, 2i) = sin(p / 10000^(2i/D)),   PE(p, 2i+1) = cos(p / 10000^(2i/D))
@@ -27,7 +27,7 @@ def sinusoids(positions: int, width: int, *, order: Order = "interleaved") -> Te
     Args:
         positions: P, rows of the table.
         width: D, even.
-        order: "interleaved" as the paper; "halves" has all sines first, then all cosines: the same
+        layout: "interleaved" as the paper; "halves" has all sines first, then all cosines: the same
             numbers in other places, as translation checkpoints of the field have them.
 
     Returns:
@@ -45,7 +45,7 @@ def sinusoids(positions: int, width: int, *, order: Order = "interleaved") -> Te
     """
     angles = _angles(torch.arange(positions), width)
     pair = (angles.sin(), angles.cos())
-    table = torch.stack(pair, -1).flatten(1) if order == "interleaved" else torch.cat(pair, -1)  # (P, D)
+    table = torch.stack(pair, -1).flatten(1) if layout == "interleaved" else torch.cat(pair, -1)  # (P, D)
     return table.float()
 
 

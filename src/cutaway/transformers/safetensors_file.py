@@ -117,9 +117,10 @@ def _read_header(
         raise FormatError(f"{where} has {size} bytes: a safetensors file starts with {_PREFIX} of length")
     prefix = file.read(_PREFIX)
     length = int.from_bytes(prefix, "little")
-    if prefix[:4] == b"PK\x03\x04" or prefix[:1] == b"\x80":
-        raise FormatError(f"{where} is a pickle or an archive under another name: it is never read")
     if length > limits.header_bytes:
+        # Only here: an honest header of 128 or 640 bytes also begins like a pickle.
+        if prefix[:4] == b"PK\x03\x04" or prefix[:1] == b"\x80":
+            raise FormatError(f"{where} is a pickle or an archive under another name: it is never read")
         raise FormatError(f"{where}: a header of {length} bytes is over the limit of {limits.header_bytes}")
     if length > size - _PREFIX:
         raise FormatError(f"{where} is truncated: a header of {length} bytes in a file of {size}")

@@ -3,13 +3,14 @@
 A block knows its weights; a sight knows the rows. So one block serves encoders, decoders and cached
 generation.
 
-Legend: N tokens of all rows, D width, B rows, T targets, S sources, H heads, d = D / H numbers per head.
+Legend: N tokens of all rows, D width, B rows, T targets, S sources, H heads, d = D / H numbers per head,
+R rows of one length L.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 import torch
 from torch import Tensor
@@ -20,6 +21,9 @@ from cutaway.transformers.packing import PackedBatch
 
 if TYPE_CHECKING:
     from cutaway.transformers.block import Attention
+
+
+Sees = Literal["whole row", "up to itself"]
 
 
 class Sight(Protocol):
@@ -39,15 +43,15 @@ class Sight(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Within:
-    """Each token sees its own row; with `causal`, only itself and what stands before it.
+    """Each token sees its own row, all of it or what stands before it and itself.
 
     Attributes:
         batch: where the rows begin and end.
-        causal: whether later tokens are hidden.
+        sees: "up to itself" hides later tokens, as a decoder does.
     """
 
     batch: PackedBatch
-    causal: bool = False
+    sees: Sees = "whole row"
 
     def look(self, x: Tensor, attention: Attention) -> Tensor:
         """Attend within each row, one call per group of equal lengths.
@@ -60,11 +64,11 @@ class Within:
             (N, D) float.
         """
         q, k, v = attention.project(x, self.batch.positions)
-        groups = zip(*(self.batch.by_group(part) for part in (q, k, v)), strict=True)
-        mixed = [
-            _join(attend_fast(*(_heads(part, attention) for part in parts), causal=self.causal))
-            for parts in groups
-        ]
+        causal = self.sees == "up to itself"
+        mixed = []
+        for group in zip(*(self.batch.by_group(part) for part in (q, k, v)), strict=True):
+            heads = (split_heads(part, attention) for part in group)
+            mixed.append(join_heads(attend_fast(*heads, causal=causal)).flatten(0, 1))
         return torch.cat(mixed) if len(mixed) > 1 else mixed[0]
 
 
@@ -92,22 +96,37 @@ class Across:
         Returns:
             (N, D) float.
         """
-        q = _heads(self.targets.padded(attention.query(x)), attention)  # (B, H, T, d)
-        k = _heads(self.sources.padded(attention.key(self.encoded)), attention)  # (B, H, S, d)
-        v = _heads(self.sources.padded(attention.value(self.encoded)), attention)  # (B, H, S, d)
+        q = split_heads(self.targets.padded(attention.query(x)), attention)  # (B, H, T, d)
+        k = split_heads(self.sources.padded(attention.key(self.encoded)), attention)  # (B, H, S, d)
+        v = split_heads(self.sources.padded(attention.value(self.encoded)), attention)  # (B, H, S, d)
         mixed = attend_fast(q, k, v, mask=padding_mask(self.sources.lengths, k.shape[2]))  # (B, H, T, d)
-        joined = mixed.transpose(1, 2).flatten(2)  # (B, T, D)
+        joined = join_heads(mixed)  # (B, T, D)
         order = self.targets.order()
         rows = torch.repeat_interleave(torch.arange(len(joined), device=x.device), self.targets.lengths)
         packed = torch.empty_like(x)
         return packed.index_put((order,), joined[rows, self.targets.positions[order]])
 
 
-def _heads(part: Tensor, attention: Attention) -> Tensor:
-    """(R, L, D) to (R, H, L, d)."""
+def split_heads(part: Tensor, attention: Attention) -> Tensor:
+    """Cut each vector into one piece a head.
+
+    Args:
+        part: queries, keys or values, (R, L, D).
+        attention: which knows how many heads.
+
+    Returns:
+        (R, H, L, d), a view.
+    """
     return part.view(*part.shape[:2], attention.config.heads, -1).transpose(1, 2)
 
 
-def _join(mixed: Tensor) -> Tensor:
-    """(R, H, L, d) to (R·L, D)."""
-    return mixed.transpose(1, 2).reshape(-1, mixed.shape[1] * mixed.shape[3])
+def join_heads(mixed: Tensor) -> Tensor:
+    """Put the heads' pieces of each vector side by side.
+
+    Args:
+        mixed: (R, H, L, d).
+
+    Returns:
+        (R, L, D).
+    """
+    return mixed.transpose(1, 2).flatten(2)
