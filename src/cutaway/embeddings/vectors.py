@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from cutaway.core.errors import FormatError, ShapeError, UsageError
+from cutaway.core.text import Undecodable
 from cutaway.core.trace import Trace
 from cutaway.embeddings.analogy import PRODUCT_DECIMALS, WordSum, direction, product_scores, trace_sum
 from cutaway.embeddings.arguments import as_count, as_directions, as_floats, as_table
@@ -42,6 +43,7 @@ class WordVectors:
     Args:
         words: the distinct words, one for each row.
         vectors: (V, D) float; kept without a copy if it is read-only float32.
+        replaced: how many words of the file were not UTF-8 and had to be changed.
 
     Raises:
         ShapeError: `vectors` is not a matrix with one row for each word.
@@ -55,7 +57,9 @@ class WordVectors:
         ['east']
     """
 
-    def __init__(self, words: Iterable[str], vectors: ArrayLike) -> None:
+    def __init__(self, words: Iterable[str], vectors: ArrayLike, *, replaced: int = 0) -> None:
+        self.replaced = replaced
+        """How many words of the file were not UTF-8 and had to be changed."""
         self.words = words if isinstance(words, Vocabulary) else Vocabulary(words)
         """The words in row order, a sequence."""
         self.vectors = as_table(vectors)
@@ -65,20 +69,23 @@ class WordVectors:
             raise ShapeError(f"{len(self.words)} words, vectors of shape {shape}: expected one row a word")
 
     @classmethod
-    def load(cls, source: str | Path) -> WordVectors:
+    def load(cls, source: str | Path, *, undecodable: Undecodable = "strict") -> WordVectors:
         """Open vectors by catalog name or by path, whatever the format.
 
         Args:
             source: a catalog name ("glove-6b-50d") or a path: safetensors, GloVe or word2vec text
-                (gzipped or not), word2vec binary, a folder with one `.npy` and one `.parquet` file.
-                A path that exists is preferred.
+                (gzipped or not), word2vec or fastText binary, a folder with one `.npy` and one
+                `.parquet` file. A path that exists is preferred.
+            undecodable: what to do with words that are not UTF-8: "strict" raises, "replace" puts
+                U+FFFD for what cannot be decoded, of words that become the same keeps the first, and
+                counts them in `replaced`.
 
         Returns:
             The table; mapped from the file, not read, where the format allows it.
         """
-        from cutaway.embeddings.formats.opening import read_vectors
+        from cutaway.embeddings.formats.opening import open_vectors
 
-        return cls(*read_vectors(source))
+        return open_vectors(source, undecodable=undecodable)
 
     def save(self, path: str | Path, *, layout: Layout | None = None, storage: Storage = "float32") -> None:
         """Write the table as a whole file or none; its ending chooses the format.
@@ -86,13 +93,20 @@ class WordVectors:
         Args:
             path: `.safetensors` opens fastest; `.txt` is GloVe text, `.vec` word2vec and fastText
                 text, `.bin` word2vec binary.
-            layout: the format, where the ending does not say.
+            layout: the format, where the ending does not say; "fasttext-binary" is fastText's `.bin`,
+                with n-grams where the vectors have them.
             storage: "float16" halves a safetensors file, "int8" quarters it; both round.
         """
         from cutaway.embeddings.formats.saving import layout_of, write_vectors
 
         target = Path(path).expanduser()
-        write_vectors(target, self.words, self.vectors, layout or layout_of(target), storage)
+        chosen = layout or layout_of(target)
+        if chosen == "fasttext-binary":
+            from cutaway.embeddings.formats.fasttext_binary import write_fasttext
+
+            write_fasttext(target, self, storage)
+        else:
+            write_vectors(target, self.words, self.vectors, chosen, storage)
 
     @property
     def dim(self) -> int:

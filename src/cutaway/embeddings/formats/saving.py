@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 import pyarrow as pa
@@ -16,7 +16,8 @@ from cutaway.embeddings.formats.safetensors_file import Storage, write_safetenso
 from cutaway.embeddings.formats.word2vec_binary import write_word2vec_binary
 from cutaway.embeddings.vocabulary import Vocabulary
 
-Layout = Literal["safetensors", "glove-text", "word2vec-text", "word2vec-binary"]
+Layout = Literal["safetensors", "glove-text", "word2vec-text", "word2vec-binary", "fasttext-binary"]
+LAYOUTS: tuple[Layout, ...] = get_args(Layout)
 ENDINGS: dict[str, Layout] = {
     ".safetensors": "safetensors",
     ".txt": "glove-text",
