@@ -100,13 +100,7 @@ class WordVectors:
         from cutaway.embeddings.formats.saving import layout_of, write_vectors
 
         target = Path(path).expanduser()
-        chosen = layout or layout_of(target)
-        if chosen == "fasttext-binary":
-            from cutaway.embeddings.formats.fasttext_binary import write_fasttext
-
-            write_fasttext(target, self, storage)
-        else:
-            write_vectors(target, self.words, self.vectors, chosen, storage)
+        write_vectors(target, self, layout or layout_of(target), storage)
 
     @property
     def dim(self) -> int:

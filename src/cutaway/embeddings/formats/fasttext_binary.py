@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from cutaway.core.errors import DataError, FormatError, UsageError
+from cutaway.core.errors import DataError, FormatError
 from cutaway.core.files import whole_file
 from cutaway.core.text import Undecodable
 from cutaway.embeddings.vocabulary import first_of_equals
@@ -34,6 +34,7 @@ SIZES = struct.Struct("<3i2q")
 ENTRY = struct.Struct("<qb")
 MATRIX = struct.Struct("<?2q")
 LONGEST_WORD = 4096
+ROWS_AT_A_TIME = 8192
 WORD, LABEL = 0, 1
 SKIP_GRAM, NEGATIVES = 2, 2
 
@@ -104,38 +105,34 @@ def read_fasttext(path: Path, *, undecodable: Undecodable = "strict") -> WordVec
             raise FormatError(
                 f"{path}: {rows:,} rows of {dim} numbers do not fit into {len(data):,} bytes: it is truncated"
             )
-        table = np.frombuffer(data[at : at + 4 * rows * dim], "<f4").reshape(rows, dim)
-    if not np.isfinite(table).all():
-        row = int(np.flatnonzero(~np.isfinite(table).all(axis=1))[0])
-        raise FormatError(f"{path}: row {row} of {rows:,} holds NaN or infinity")
+    table = np.memmap(path, "<f4", "r", offset=at, shape=(rows, dim)).view(np.ndarray)
+    _check_finite(path, table)
     if replaced:
         kept = first_of_equals(words)
         table = np.concatenate([table[kept], table[header.words :]])
         words = [words[row] for row in kept]
-    if header.longest == 0 or header.buckets == 0:
-        return WordVectors(words, table[: len(words)], replaced=replaced)
-    grams = GramSettings(shortest=max(1, header.shortest), longest=header.longest, buckets=header.buckets)
-    vectors = SubwordVectors(words, table, np.arange(header.buckets, dtype=np.int64), grams)
-    vectors.replaced = replaced
-    return vectors
+    try:
+        if header.longest == 0 or header.buckets == 0:
+            return WordVectors(words, np.array(table[: len(words)]), replaced=replaced)
+        grams = GramSettings(shortest=max(1, header.shortest), longest=header.longest, buckets=header.buckets)
+        buckets = np.arange(header.buckets, dtype=np.int64)
+        return SubwordVectors(words, table, buckets, grams, replaced=replaced)
+    except DataError as error:  # a word twice
+        raise FormatError(f"{path}: {error}") from error
 
 
-def write_fasttext(path: Path, vectors: WordVectors, storage: str = "float32") -> None:
+def write_fasttext(path: Path, vectors: WordVectors) -> None:
     """Write fastText's binary format as a whole file or none; what training needs besides is zero.
 
     Args:
         path: the file to write.
         vectors: with n-grams, if they have them.
-        storage: "float32", which is all that the format holds.
 
     Raises:
-        UsageError: another type of number is asked for.
-        DataError: a word has a space, a line end or a zero in it, or is longer than the format allows.
+        DataError: a word has a zero in it, or is longer than the format allows.
     """
-    if storage != "float32":
-        raise UsageError(f"{path}: only .safetensors stores {storage}; fasttext-binary is always float32")
     for word in vectors.words:
-        if not word or set(word) & set(" \n\r\t\0") or len(word.encode()) >= LONGEST_WORD:
+        if "\0" in word or len(word.encode()) >= LONGEST_WORD:
             raise DataError(
                 f"{path}: fasttext-binary cannot hold the word {word[:40]!r}: save as .safetensors"
             )
@@ -164,6 +161,14 @@ def write_fasttext(path: Path, vectors: WordVectors, storage: str = "float32") -
         file.seek(start + 4 * dim * buckets)
         file.write(MATRIX.pack(False, count, dim))
         file.truncate(file.tell() + 4 * count * dim)
+
+
+def _check_finite(path: Path, table: NDArray[np.float32]) -> None:
+    for start in range(0, len(table), ROWS_AT_A_TIME):
+        finite = np.isfinite(table[start : start + ROWS_AT_A_TIME]).all(axis=1)
+        if not finite.all():
+            row = start + int(np.flatnonzero(~finite)[0])
+            raise FormatError(f"{path}: row {row:,} of {len(table):,} holds NaN or infinity")
 
 
 def _read_header(path: Path, data: mmap.mmap) -> Header:

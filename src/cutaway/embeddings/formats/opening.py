@@ -93,7 +93,7 @@ def _read_file(path: Path, undecodable: Undecodable) -> WordVectors:
     if looks_like_fasttext(head):
         return read_fasttext(path, undecodable=undecodable)
     if path.suffix == ".safetensors" or looks_like_safetensors(head):
-        return WordVectors(*read_safetensors(path))
+        return read_safetensors(path)
     read = read_word2vec_binary if looks_binary(path, head) else read_text
     words, vectors, replaced = read(path, undecodable=undecodable)
     return WordVectors(words, vectors, replaced=replaced)
