@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from copy import copy
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -20,6 +21,7 @@ from cutaway.embeddings.similarity import cosine, lengths, trace_similarity, uni
 from cutaway.embeddings.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
+    from cutaway.embeddings.approximate import ApproximateSearch, IndexSettings
     from cutaway.embeddings.formats.safetensors_file import Storage
     from cutaway.embeddings.formats.saving import Layout
 
@@ -76,9 +78,8 @@ class WordVectors:
             source: a catalog name ("glove-6b-50d") or a path: safetensors, GloVe or word2vec text
                 (gzipped or not), word2vec or fastText binary, a folder with one `.npy` and one
                 `.parquet` file. A path that exists is preferred.
-            undecodable: what to do with words that are not UTF-8: "strict" raises, "replace" puts
-                U+FFFD for what cannot be decoded, of words that become the same keeps the first, and
-                counts them in `replaced`.
+            undecodable: words that are not UTF-8: "strict" raises, "replace" puts U+FFFD in them, of
+                words that become the same keeps the first, and counts in `replaced`.
 
         Returns:
             The table; mapped from the file, not read, where the format allows it.
@@ -262,6 +263,39 @@ class WordVectors:
         found = self._search.nearest_batch(as_directions(queries), as_count(topn))
         return [self._neighbors(rows, cosines) for rows, cosines in found]
 
+    def approximate(self, index: str | Path | IndexSettings | None = None) -> Self:
+        """Return the same table, searched by a graph of near rows: for millions of rows.
+
+        A search may miss a neighbor; cosines are exact. "product" and traces read the whole table.
+
+        Args:
+            index: how to build the graph, or a file that `save_index` wrote.
+
+        Returns:
+            The same words and vectors.
+        """
+        from cutaway.embeddings.approximate import search_by_graph
+
+        self._check_all()
+        table = copy(self)
+        table.__dict__["_search"] = search_by_graph(self.vectors, index)
+        return table
+
+    def save_index(self, path: str | Path) -> None:
+        """Write the graph of a table that `approximate` returned, to open it without building.
+
+        Args:
+            path: the file to write.
+
+        Raises:
+            UsageError: this table is searched exactly and has no graph.
+        """
+        from cutaway.embeddings.approximate import ApproximateSearch
+
+        if not isinstance(search := self.__dict__.get("_search"), ApproximateSearch):
+            raise UsageError("this table has no index: save that of approximate()")
+        search.save(Path(path).expanduser())
+
     def trace_similarity(self, a: str, b: str) -> Trace:
         """Return `similarity(a, b)` step by step: products by dimension, dot product, lengths, cosine.
 
@@ -270,7 +304,7 @@ class WordVectors:
             b: another.
 
         Returns:
-            The trace of `embeddings.similarity.trace_similarity`.
+            As `embeddings.similarity.trace_similarity`.
         """
         return trace_similarity(self[a], self[b], (a, b))
 
@@ -291,7 +325,7 @@ class WordVectors:
         return trace_sum(self.vectors, self._sum(positive, negative), self.words, as_count(topn))
 
     @cached_property
-    def _search(self) -> ExactSearch:
+    def _search(self) -> ExactSearch | ApproximateSearch:
         return ExactSearch(self.vectors, self._check_all())
 
     def _check_all(self) -> NDArray[np.float64]:

@@ -33,7 +33,8 @@ DTYPES = {
     "F32": np.float32, "F16": np.float16, "I8": np.int8, "U8": np.uint8, "I32": np.int32, "I64": np.int64,
 }  # fmt: skip
 TABLES = ("vectors", "rows")
-KNOWN = ("vectors", "words", "word_starts", "vectors_scales", "rows", "rows_scales", "buckets")
+NEEDED = ("vectors", "words", "word_starts")
+OPTIONAL = ("vectors_scales", "rows", "rows_scales", "buckets")
 
 
 def write_safetensors(path: Path, vectors: WordVectors, *, storage: Storage = "float32") -> None:
@@ -96,7 +97,7 @@ def read_safetensors(path: Path) -> WordVectors:
     """
     from cutaway.embeddings.vectors import WordVectors
 
-    tensors, metadata = _map_tensors(path)
+    tensors, metadata = map_tensors(path, NEEDED, OPTIONAL)
     vectors, starts, text = tensors["vectors"], tensors["word_starts"], tensors["words"]
     shapes = {name: tensor.shape for name, tensor in tensors.items()}
     fits = starts.dtype == np.int32 and text.dtype == np.uint8 and text.ndim == starts.ndim == 1
@@ -160,8 +161,22 @@ def _read_words(path: Path, text: NDArray[Any], starts: NDArray[Any], sha256: st
         raise FormatError(f"{path}: its words are damaged: {' '.join(str(error).split())[:200]}") from error
 
 
-def _map_tensors(path: Path) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
-    """Map every tensor; the safetensors library has checked the header against the file before."""
+def map_tensors(
+    path: Path, needed: tuple[str, ...], optional: tuple[str, ...] = ()
+) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
+    """Map tensors; the safetensors library has checked the header against the file before.
+
+    Args:
+        path: the file.
+        needed: tensors that must be there.
+        optional: tensors that may be.
+
+    Returns:
+        Tensors by name, views of the mapped file, and the metadata.
+
+    Raises:
+        FormatError: damaged, or without a tensor that must be there.
+    """
     from safetensors import SafetensorError, safe_open
 
     try:
@@ -177,11 +192,11 @@ def _map_tensors(path: Path) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
             raise
         raise FormatError(f"{path} is no readable safetensors file: {str(error)[:200]}") from error
     metadata = header.pop("__metadata__", {})
-    for name in ("vectors", "words", "word_starts"):
+    for name in needed:
         if name not in header:
             raise FormatError(f"{path} holds no word vectors: no tensor {name!r} among {sorted(header)[:5]}")
     whole = np.memmap(path, dtype=np.uint8, mode="r")[8 + length :].view(np.ndarray)
-    known = [name for name in KNOWN if name in header]
+    known = [name for name in needed + optional if name in header]
     return {name: _tensor(path, name, whole, header[name]) for name in known}, metadata
 
 
