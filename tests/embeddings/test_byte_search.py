@@ -31,6 +31,7 @@ def table_of(seed: int, rows: int, dim: int) -> np.ndarray:
     table[rng.integers(0, rows, rows // 5)] = table[rng.integers(0, rows, rows // 5)]  # ties
     table[rng.integers(0, rows, rows // 20 + 1)] = 0
     table *= 10.0 ** rng.integers(-6, 7, (rows, 1)).astype(np.float32)
+    table.flags.writeable = False  # as a mapped file is
     return table
 
 

@@ -156,6 +156,14 @@ def test_threads_change_no_bit(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [p.loss for p in fits[0].passes] == [p.loss for p in fits[1].passes]
 
 
+def test_a_fit_from_spilled_cells_is_the_same(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    counts, words = random_counts(), [str(k) for k in range(60)]
+    here = GloVe(dim=5).fit_counts(counts, words, epochs=2)
+    there = GloVe(dim=5, memory=100, folder=tmp_path).fit_counts(counts, words, epochs=2)
+    assert (here.table == there.table).all()
+    assert not any(tmp_path.iterdir())
+
+
 def test_the_gradient_equals_finite_differences() -> None:
     counts = random_counts()
     fit = GloVe(dim=4, x_max=3.0).fit_counts(counts, [str(k) for k in range(60)], epochs=1)

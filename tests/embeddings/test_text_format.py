@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -141,3 +142,77 @@ def test_a_wide_first_line_does_not_allocate_for_every_short_one(load) -> None:
     """A million lines of ten thousand numbers would be 40 GB."""
     with pytest.raises(FormatError, match="line 2: 1 numbers after the word, expected 10000"):
         load("a" + " 1" * 10_000 + "\n" + "b 1\n" * 1_000_000)
+
+
+@pytest.mark.parametrize(
+    "raw", [b"caf\xe9 1 2\ncaf\xe8 3 4\ntea 5 6\n", b"3 2\ncaf\xe9 1 2\ncaf\xe8 3 4\ntea 5 6\n"]
+)
+def test_words_that_are_not_utf8_are_replaced_and_counted(tmp_path, raw) -> None:
+    path = tmp_path / "v.vec"
+    path.write_bytes(raw)
+    with pytest.raises(FormatError, match="not valid UTF-8"):
+        WordVectors.load(path)
+    vectors = WordVectors.load(path, undecodable="replace")
+    assert list(vectors.words) == ["caf\ufffd", "tea"]
+    assert vectors.vectors.tolist() == [[1, 2], [5, 6]]
+    assert vectors.replaced == 2
+
+
+NUMBERS = st.one_of(
+    st.floats(-1e6, 1e6).map(repr),
+    st.floats(-1, 1, width=32).map(lambda x: f"{x:.6g}"),
+    st.sampled_from(["0", "-0.0", "1e5", "-1.5E-07", "+2", "3.", ".5", "123456789012345678901", "1e-30"]),
+)
+
+
+@given(
+    st.lists(
+        st.tuples(st.text("abß日́\ufeff-.09", min_size=1, max_size=4), NUMBERS, NUMBERS),
+        min_size=1,
+        max_size=20,
+    ),
+    st.sampled_from(["\n", "\r\n", " \n"]),
+)
+def test_the_kernel_reads_as_python_does(rows, line_end) -> None:
+    from cutaway.embeddings.formats.text_kernels import TENS, parse_rows
+
+    raw = "".join(f"{word} {a} {b}{line_end}" for word, a, b in rows).encode()
+    vectors = np.zeros((len(rows), 2), np.float32)
+    text, ends = np.zeros(len(raw), np.uint8), np.zeros(len(rows) + 1, np.int32)
+    found = parse_rows(np.frombuffer(bytearray(raw), np.uint8), TENS, vectors, text, ends)
+    if found < 0:  # left to the slower readers
+        return
+    assert found == len(rows)
+    assert vectors.tolist() == np.array([[float(a), float(b)] for _, a, b in rows], np.float32).tolist()
+    whole = bytes(text)
+    assert [whole[a:b].decode() for a, b in pairwise(ends)] == [word for word, _, _ in rows]
+
+
+@pytest.mark.parametrize(
+    "row",
+    ["a 1", "a 1 2 3", "a  1 2", " 1 2", "a 1 x", "a 1 --2", "a 1 .", "a 1 1e", "a 1 nan", "a b 1 2", ""],
+)
+def test_the_kernel_leaves_the_unusual_to_others(row) -> None:
+    from cutaway.embeddings.formats.text_kernels import TENS, parse_rows
+
+    raw = np.frombuffer(bytearray(f"ok 1 2\n{row}\nok 1 2\n".encode()), np.uint8)
+    text, ends = np.zeros(len(raw), np.uint8), np.zeros(4, np.int32)
+    assert parse_rows(raw, TENS, np.zeros((3, 2), np.float32), text, ends) == -1
+
+
+def test_a_large_file_is_read_as_a_small_one(tmp_path, monkeypatch) -> None:
+
+    rng = np.random.default_rng(0)
+    lines = [f"w{row} " + " ".join(f"{x:.5g}" for x in rng.normal(size=5)) for row in range(3000)]
+    lines[1700] = "two words 1 2 3 4 5"
+    path = tmp_path / "v.txt"
+    path.write_text("\n".join(lines), encoding="utf-8")
+    small = WordVectors.load(path)
+    monkeypatch.setattr(text_format, "PIECE", 10_000)
+    monkeypatch.setattr(text_format, "SMALL_FILE", 0)
+    large = WordVectors.load(path)
+    assert list(large.words) == list(small.words)
+    assert (large.vectors == small.vectors).all()
+    path.write_text("\n".join([*lines[:2500], "w2500 1 2 3 4", *lines[2501:]]), encoding="utf-8")
+    with pytest.raises(FormatError, match="line 2501: 4 numbers after the word, expected 5"):
+        WordVectors.load(path)

@@ -45,7 +45,7 @@ class ByteTable:
 
         def quantize(start: int) -> None:
             some = slice(start, start + ROWS_AT_A_TIME)
-            block = np.ascontiguousarray(vectors[some])
+            block = np.array(vectors[some], order="C")  # kernels take what may be written
             quantize_rows(block, lengths[some], self._codes[some], self._scales[some], self._slacks[some])
 
         list(threads().map(quantize, range(0, rows, ROWS_AT_A_TIME)))

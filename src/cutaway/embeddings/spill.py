@@ -104,7 +104,8 @@ class GrowingArray:
         """
         if self._path is None:
             return self._room[: self._used]
-        return np.memmap(self._path, dtype=self._room.dtype, mode="r", shape=(self._used,)).view(np.ndarray)
+        # Kernels take what may be written; what would be is never kept ("c").
+        return np.memmap(self._path, dtype=self._room.dtype, mode="c", shape=(self._used,)).view(np.ndarray)
 
     def _write(self, some: NDArray[Any]) -> None:
         try:

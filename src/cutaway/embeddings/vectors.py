@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from copy import copy
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from cutaway.core.errors import FormatError, ShapeError, UsageError
+from cutaway.core.text import Undecodable
 from cutaway.core.trace import Trace
 from cutaway.embeddings.analogy import PRODUCT_DECIMALS, WordSum, direction, product_scores, trace_sum
 from cutaway.embeddings.arguments import as_count, as_directions, as_floats, as_table
@@ -19,6 +21,7 @@ from cutaway.embeddings.similarity import cosine, lengths, trace_similarity, uni
 from cutaway.embeddings.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
+    from cutaway.embeddings.approximate import ApproximateSearch, IndexSettings
     from cutaway.embeddings.formats.safetensors_file import Storage
     from cutaway.embeddings.formats.saving import Layout
 
@@ -42,6 +45,7 @@ class WordVectors:
     Args:
         words: the distinct words, one for each row.
         vectors: (V, D) float; kept without a copy if it is read-only float32.
+        replaced: how many words of the file were not UTF-8 and had to be changed.
 
     Raises:
         ShapeError: `vectors` is not a matrix with one row for each word.
@@ -55,7 +59,9 @@ class WordVectors:
         ['east']
     """
 
-    def __init__(self, words: Iterable[str], vectors: ArrayLike) -> None:
+    def __init__(self, words: Iterable[str], vectors: ArrayLike, *, replaced: int = 0) -> None:
+        self.replaced = replaced
+        """How many words of the file were not UTF-8 and had to be changed."""
         self.words = words if isinstance(words, Vocabulary) else Vocabulary(words)
         """The words in row order, a sequence."""
         self.vectors = as_table(vectors)
@@ -65,20 +71,22 @@ class WordVectors:
             raise ShapeError(f"{len(self.words)} words, vectors of shape {shape}: expected one row a word")
 
     @classmethod
-    def load(cls, source: str | Path) -> WordVectors:
+    def load(cls, source: str | Path, *, undecodable: Undecodable = "strict") -> WordVectors:
         """Open vectors by catalog name or by path, whatever the format.
 
         Args:
             source: a catalog name ("glove-6b-50d") or a path: safetensors, GloVe or word2vec text
-                (gzipped or not), word2vec binary, a folder with one `.npy` and one `.parquet` file.
-                A path that exists is preferred.
+                (gzipped or not), word2vec or fastText binary, a folder with one `.npy` and one
+                `.parquet` file. A path that exists is preferred.
+            undecodable: words that are not UTF-8: "strict" raises, "replace" puts U+FFFD in them, of
+                words that become the same keeps the first, and counts in `replaced`.
 
         Returns:
             The table; mapped from the file, not read, where the format allows it.
         """
-        from cutaway.embeddings.formats.opening import read_vectors
+        from cutaway.embeddings.formats.opening import open_vectors
 
-        return cls(*read_vectors(source))
+        return open_vectors(source, undecodable=undecodable)
 
     def save(self, path: str | Path, *, layout: Layout | None = None, storage: Storage = "float32") -> None:
         """Write the table as a whole file or none; its ending chooses the format.
@@ -86,13 +94,14 @@ class WordVectors:
         Args:
             path: `.safetensors` opens fastest; `.txt` is GloVe text, `.vec` word2vec and fastText
                 text, `.bin` word2vec binary.
-            layout: the format, where the ending does not say.
+            layout: the format, where the ending does not say; "fasttext-binary" is fastText's `.bin`,
+                with n-grams where the vectors have them.
             storage: "float16" halves a safetensors file, "int8" quarters it; both round.
         """
         from cutaway.embeddings.formats.saving import layout_of, write_vectors
 
         target = Path(path).expanduser()
-        write_vectors(target, self.words, self.vectors, layout or layout_of(target), storage)
+        write_vectors(target, self, layout or layout_of(target), storage)
 
     @property
     def dim(self) -> int:
@@ -254,6 +263,39 @@ class WordVectors:
         found = self._search.nearest_batch(as_directions(queries), as_count(topn))
         return [self._neighbors(rows, cosines) for rows, cosines in found]
 
+    def approximate(self, index: str | Path | IndexSettings | None = None) -> Self:
+        """Return the same table, searched by a graph of near rows: for millions of rows.
+
+        A search may miss a neighbor; cosines are exact. "product" and traces read the whole table.
+
+        Args:
+            index: how to build the graph, or a file that `save_index` wrote.
+
+        Returns:
+            The same words and vectors.
+        """
+        from cutaway.embeddings.approximate import search_by_graph
+
+        self._check_all()
+        table = copy(self)
+        table.__dict__["_search"] = search_by_graph(self.vectors, index)
+        return table
+
+    def save_index(self, path: str | Path) -> None:
+        """Write the graph of a table that `approximate` returned, to open it without building.
+
+        Args:
+            path: the file to write.
+
+        Raises:
+            UsageError: this table is searched exactly and has no graph.
+        """
+        from cutaway.embeddings.approximate import ApproximateSearch
+
+        if not isinstance(search := self.__dict__.get("_search"), ApproximateSearch):
+            raise UsageError("this table has no index: save that of approximate()")
+        search.save(Path(path).expanduser())
+
     def trace_similarity(self, a: str, b: str) -> Trace:
         """Return `similarity(a, b)` step by step: products by dimension, dot product, lengths, cosine.
 
@@ -262,7 +304,7 @@ class WordVectors:
             b: another.
 
         Returns:
-            The trace of `embeddings.similarity.trace_similarity`.
+            As `embeddings.similarity.trace_similarity`.
         """
         return trace_similarity(self[a], self[b], (a, b))
 
@@ -283,7 +325,7 @@ class WordVectors:
         return trace_sum(self.vectors, self._sum(positive, negative), self.words, as_count(topn))
 
     @cached_property
-    def _search(self) -> ExactSearch:
+    def _search(self) -> ExactSearch | ApproximateSearch:
         return ExactSearch(self.vectors, self._check_all())
 
     def _check_all(self) -> NDArray[np.float64]:

@@ -131,6 +131,28 @@ class Vocabulary(Sequence[str]):
         raise UnknownNameError(f"no vector for {word!r} among {len(self):,} words{advice}")
 
 
+def first_of_equals(words: Sequence[str]) -> list[int]:
+    """Return the rows that stay where replacing what is not UTF-8 has made words equal.
+
+    Args:
+        words: V words.
+
+    Returns:
+        Every row but those with U+FFFD whose word a row before has.
+
+    Example:
+        >>> first_of_equals(["a", "\ufffd", "\ufffd", "b"])
+        [0, 1, 3]
+    """
+    seen: set[str] = set()
+    kept = []
+    for row, word in enumerate(words):
+        if "\ufffd" not in word or word not in seen:
+            kept.append(row)
+        seen.add(word)
+    return kept
+
+
 def _distinct_rows(words: list[str]) -> dict[str, int]:
     rows = {word: row for row, word in enumerate(words)}
     if len(rows) == len(words):

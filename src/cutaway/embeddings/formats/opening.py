@@ -4,31 +4,34 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING
 
 from cutaway.catalog.entry import entries
 from cutaway.catalog.resolve import Resolved, resolve
 from cutaway.core.errors import FormatError, MissingFileError, ResourceError, UnknownNameError
+from cutaway.core.text import Undecodable
+from cutaway.embeddings.formats.fasttext_binary import looks_like_fasttext, read_fasttext
 from cutaway.embeddings.formats.npy import read_npy_parquet
 from cutaway.embeddings.formats.refused import reason_to_refuse
 from cutaway.embeddings.formats.safetensors_file import looks_like_safetensors, read_safetensors
 from cutaway.embeddings.formats.text import read_text
 from cutaway.embeddings.formats.word2vec_binary import looks_binary, read_word2vec_binary
-from cutaway.embeddings.vocabulary import Vocabulary
+
+if TYPE_CHECKING:
+    from cutaway.embeddings.vectors import WordVectors
 
 HEAD = 4096
 
 
-def read_vectors(source: str | Path) -> tuple[Vocabulary, NDArray[np.float32]]:
+def open_vectors(source: str | Path, *, undecodable: Undecodable = "strict") -> WordVectors:
     """Read word vectors from a path or, where there is none of that name, from the catalog.
 
     Args:
         source: a file, a folder that holds one `.npy` and one `.parquet` file, or a catalog name.
+        undecodable: "replace" reads a file of words that are not UTF-8, and counts them.
 
     Returns:
-        The words, and their vectors, (V, D) float32, read-only.
+        The vectors; with n-grams, where the file has them.
 
     Raises:
         MissingFileError: it looks like a path, and nothing is there.
@@ -40,7 +43,7 @@ def read_vectors(source: str | Path) -> tuple[Vocabulary, NDArray[np.float32]]:
         if path.is_dir():
             return _read_folder(path)
         if path.exists():
-            return _read_file(path)
+            return _read_file(path, undecodable)
     except PermissionError as error:
         raise ResourceError(f"cannot read {path}: {error.strerror}") from error
     name = str(source)
@@ -52,27 +55,33 @@ def read_vectors(source: str | Path) -> tuple[Vocabulary, NDArray[np.float32]]:
     raise UnknownNameError(f"no vectors called {name!r}: the catalog has {', '.join(known)}; or give a path")
 
 
-def _read_resolved(found: Resolved) -> tuple[Vocabulary, NDArray[np.float32]]:
+def _read_resolved(found: Resolved) -> WordVectors:
+    from cutaway.embeddings.vectors import WordVectors
+
     if found.layout == "npy-parquet":
         [array] = [path for name, path in found.files.items() if name.endswith(".npy")]
         [table] = [path for name, path in found.files.items() if name.endswith(".parquet")]
         # Verified by sha256: these words are known to be distinct.
-        return read_npy_parquet(array, table, distinct="known")
+        return WordVectors(*read_npy_parquet(array, table, distinct="known"))
     [text] = found.files.values()
-    return read_text(text)
+    return WordVectors(*read_text(text)[:2])
 
 
-def _read_folder(folder: Path) -> tuple[Vocabulary, NDArray[np.float32]]:
+def _read_folder(folder: Path) -> WordVectors:
+    from cutaway.embeddings.vectors import WordVectors
+
     arrays, tables = sorted(folder.glob("*.npy")), sorted(folder.glob("*.parquet"))
     if len(arrays) != 1 or len(tables) != 1:
         raise FormatError(
             f"folder {folder} has {len(arrays)} .npy and {len(tables)} .parquet files: expected one of each, "
             "the vectors and their words"
         )
-    return read_npy_parquet(arrays[0], tables[0])
+    return WordVectors(*read_npy_parquet(arrays[0], tables[0]))
 
 
-def _read_file(path: Path) -> tuple[Vocabulary, NDArray[np.float32]]:
+def _read_file(path: Path, undecodable: Undecodable) -> WordVectors:
+    from cutaway.embeddings.vectors import WordVectors
+
     with path.open("rb") as file:
         head = file.read(HEAD)
     if not head:
@@ -81,8 +90,10 @@ def _read_file(path: Path) -> tuple[Vocabulary, NDArray[np.float32]]:
         raise FormatError(f"{path} {reason}")
     if head.startswith((b"\x93NUMPY", b"PAR1")):
         raise FormatError(f"{path} is half of a pair: give the folder with the .npy and the .parquet file")
+    if looks_like_fasttext(head):
+        return read_fasttext(path, undecodable=undecodable)
     if path.suffix == ".safetensors" or looks_like_safetensors(head):
         return read_safetensors(path)
-    if looks_binary(path, head):
-        return read_word2vec_binary(path)
-    return read_text(path)
+    read = read_word2vec_binary if looks_binary(path, head) else read_text
+    words, vectors, replaced = read(path, undecodable=undecodable)
+    return WordVectors(words, vectors, replaced=replaced)

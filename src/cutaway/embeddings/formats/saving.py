@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 import pyarrow as pa
@@ -12,11 +12,16 @@ from numpy.typing import NDArray
 
 from cutaway.core.errors import DataError, UsageError
 from cutaway.core.files import whole_file
+from cutaway.embeddings.formats.fasttext_binary import write_fasttext
 from cutaway.embeddings.formats.safetensors_file import Storage, write_safetensors
 from cutaway.embeddings.formats.word2vec_binary import write_word2vec_binary
 from cutaway.embeddings.vocabulary import Vocabulary
 
-Layout = Literal["safetensors", "glove-text", "word2vec-text", "word2vec-binary"]
+if TYPE_CHECKING:
+    from cutaway.embeddings.vectors import WordVectors
+
+Layout = Literal["safetensors", "glove-text", "word2vec-text", "word2vec-binary", "fasttext-binary"]
+LAYOUTS: tuple[Layout, ...] = get_args(Layout)
 ENDINGS: dict[str, Layout] = {
     ".safetensors": "safetensors",
     ".txt": "glove-text",
@@ -48,19 +53,12 @@ def layout_of(path: Path) -> Layout:
     return ENDINGS[path.suffix]
 
 
-def write_vectors(
-    path: Path,
-    words: Vocabulary,
-    vectors: NDArray[np.float32],
-    layout: Layout,
-    storage: Storage = "float32",
-) -> None:
+def write_vectors(path: Path, table: WordVectors, layout: Layout, storage: Storage = "float32") -> None:
     """Write words and vectors as a whole file or none.
 
     Args:
         path: the file to write.
-        words: V words.
-        vectors: (V, D) float32.
+        table: the words and their vectors.
         layout: the format; only "safetensors" can hold words with spaces or line ends.
         storage: the type of a number in a safetensors file.
 
@@ -68,13 +66,17 @@ def write_vectors(
         UsageError: the format cannot store numbers so, or cannot hold one dimension.
     """
     if layout == "safetensors":
-        write_safetensors(path, words, vectors, storage=storage)
+        write_safetensors(path, table, storage=storage)
         return
     if storage != "float32":
         raise UsageError(f"{path}: only .safetensors stores {storage}; {layout} is always float32")
+    words, vectors = table.words, table.vectors
     if layout == "glove-text" and vectors.shape[1] == 1:
         raise UsageError(f"{path}: GloVe text with one dimension could be taken for a header: use .vec")
     _refuse_spaces(path, words, layout)
+    if layout == "fasttext-binary":
+        write_fasttext(path, table)
+        return
     if layout == "word2vec-binary":
         write_word2vec_binary(path, words, vectors)
         return

@@ -1,29 +1,37 @@
 """Vectors as text: a word and its numbers on each line, separated by spaces.
 
 GloVe writes just that; word2vec and fastText's `.vec` put a line "count dimensions" before it. The
-file is cut at line ends into pieces, which pyarrow parses on all cores. A piece that it stumbles over
-is read again line by line, which either explains the damage or finds what pyarrow could not know:
-some published files have words with spaces inside.
+file is cut at line ends into pieces, which a kernel parses on all cores. A piece that it stumbles over
+is given to pyarrow, and if that stumbles too it is read line by line, which either explains the damage
+or finds what neither could know: some published files have words with spaces inside.
+
+Letters: V rows, D dimensions.
 """
 
 from __future__ import annotations
 
 import gzip
 import zlib
+from collections import deque
 from collections.abc import Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
 from cutaway.core.errors import DataError, FormatError
-from cutaway.embeddings.vocabulary import Vocabulary
+from cutaway.core.text import Undecodable
+from cutaway.embeddings.byte_search import thread_count, threads
+from cutaway.embeddings.vocabulary import Vocabulary, first_of_equals
 
-PIECE = 16 << 20
+PIECE = 8 << 20
+# Loading the compiler costs more than it saves on less.
+SMALL_FILE = 32 << 20
 LONGEST_LINE = 4 << 20
 GZIP = b"\x1f\x8b"
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
@@ -37,6 +45,7 @@ class Layout:
     dim: int
     promised: int | None
     trailing_space: bool
+    undecodable: Undecodable = "strict"
 
     @property
     def first_line(self) -> int:
@@ -44,40 +53,66 @@ class Layout:
         return 1 if self.promised is None else 2
 
 
-def read_text(path: Path) -> tuple[Vocabulary, NDArray[np.float32]]:
+class Rows(NamedTuple):
+    """Some rows: their words as a pyarrow array, (V, D) float32, and words that were not UTF-8."""
+
+    words: Any
+    vectors: NDArray[np.float32]
+    replaced: int = 0
+
+
+def read_text(
+    path: Path, *, undecodable: Undecodable = "strict"
+) -> tuple[Vocabulary, NDArray[np.float32], int]:
     """Read a GloVe, word2vec or fastText text file, gzipped or not.
 
     Args:
         path: the file.
+        undecodable: what to do with words that are not UTF-8: "strict" raises, "replace" puts U+FFFD
+            for what cannot be decoded, and of words that become the same keeps the first.
 
     Returns:
-        The words, and their vectors, (V, D) float32, column by column in memory.
+        The words, their vectors, (V, D) float32, and how many words were replaced.
 
     Raises:
         FormatError: the header promises another number of rows than the file has, or a word comes
             twice; a row that cannot be read is named by its line.
     """
     with _opened(path) as file:
-        layout = _read_layout(file, path)
-    vectors = np.empty((_most_rows(path, layout), layout.dim), dtype=np.float32, order="F")
-    words, row = [], 0
+        layout = _read_layout(file, path, undecodable)
+    vectors = np.empty((_most_rows(path, layout), layout.dim), dtype=np.float32)
+    words, row, replaced = [], 0, 0
     with _opened(path) as file:
-        for line, offset, piece in _pieces(file, layout):
-            some, block = _read_piece(piece, layout, line, offset)
-            vectors[row : row + len(some)] = block
-            words.append(some)
-            row += len(some)
+        for some in _in_order(file, layout):
+            vectors[row : row + len(some.words)] = some.vectors
+            words.append(some.words)
+            row += len(some.words)
+            replaced += some.replaced
     if layout.promised not in (None, row):
         raise FormatError(
             f"{path}: the header promises {layout.promised:,} words but {row:,} follow: "
             "the file is truncated, or the header lies"
         )
-    vectors = vectors[:row]
+    vectors, known = vectors[:row], pa.concat_arrays(words)
+    if replaced:
+        first = first_of_equals(known.to_pylist())
+        vectors, known = vectors[first], known.take(first)
     vectors.flags.writeable = False
     try:
-        return Vocabulary(pa.concat_arrays(words)), vectors
+        return Vocabulary(known), vectors, replaced
     except DataError as error:
         raise FormatError(f"{path}: {error}") from error
+
+
+def _in_order(file: BinaryIO, layout: Layout) -> Iterator[Rows]:
+    """Parse pieces on threads, a few ahead of the one that is taken."""
+    waiting: deque[Future[Rows]] = deque()
+    for line, offset, piece in _pieces(file, layout):
+        waiting.append(threads().submit(_read_piece, piece, layout, line, offset))
+        if len(waiting) > thread_count():
+            yield waiting.popleft().result()
+    while waiting:
+        yield waiting.popleft().result()
 
 
 @contextmanager
@@ -91,7 +126,7 @@ def _opened(path: Path) -> Iterator[BinaryIO]:
             raise FormatError(f"{path}: the gzip stream is damaged or truncated: {error}") from error
 
 
-def _read_layout(file: BinaryIO, path: Path) -> Layout:
+def _read_layout(file: BinaryIO, path: Path, undecodable: Undecodable) -> Layout:
     row = file.readline(LONGEST_LINE).removeprefix(BYTE_ORDER_MARK).strip(b"\r\n")
     fields = row.split()
     promised = None
@@ -104,7 +139,13 @@ def _read_layout(file: BinaryIO, path: Path) -> Layout:
         raise FormatError(f"{path}, line {line}: expected a word and numbers, separated by single spaces")
     if promised is not None and dim != found:
         raise FormatError(f"{path}: the header promises {dim} dimensions but line 2 has {found} numbers")
-    return Layout(path=path, dim=found, promised=promised, trailing_space=row.endswith(b" "))
+    return Layout(
+        path=path,
+        dim=found,
+        promised=promised,
+        trailing_space=row.endswith(b" "),
+        undecodable=undecodable,
+    )
 
 
 def _most_rows(path: Path, layout: Layout) -> int:
@@ -134,16 +175,37 @@ def _pieces(file: BinaryIO, layout: Layout) -> Iterator[tuple[int, int, bytes]]:
         yield line, offset, rest
 
 
-def _read_piece(piece: bytes, layout: Layout, line: int, offset: int) -> tuple[Any, NDArray[np.float32]]:
+def _read_piece(piece: bytes, layout: Layout, line: int, offset: int) -> Rows:
     start = piece.removeprefix(BYTE_ORDER_MARK) if line == 1 else piece
+    if layout.path.stat().st_size >= SMALL_FILE and (parsed := _parse(start, layout)):
+        return parsed
     # pyarrow drops a byte-order mark wherever a buffer starts with it; past line 1 it is part of a word.
     fast = None if start.startswith(BYTE_ORDER_MARK) else _read_fast(start, layout)
-    if fast is not None and np.isfinite(fast[1]).all():
+    if fast is not None and np.isfinite(fast.vectors).all():
         return fast
     return _read_lines(piece, layout, line, offset)
 
 
-def _read_fast(piece: bytes, layout: Layout) -> tuple[Any, NDArray[np.float32]] | None:
+def _parse(piece: bytes, layout: Layout) -> Rows | None:
+    """Parse with the kernel; None for anything unusual."""
+    from cutaway.embeddings.formats.text_kernels import TENS, parse_rows
+
+    raw = np.frombuffer(bytearray(piece), np.uint8)  # kernels take what may be written
+    most = piece.count(b"\n") + (not piece.endswith(b"\n"))
+    vectors = np.empty((most, layout.dim), dtype=np.float32)
+    text, ends = np.empty(len(raw), dtype=np.uint8), np.zeros(most + 1, dtype=np.int32)
+    rows = parse_rows(raw, TENS, vectors, text, ends)
+    if rows != most or not np.isfinite(vectors).all():
+        return None
+    words = pa.StringArray.from_buffers(rows, pa.py_buffer(ends), pa.py_buffer(text[: ends[-1]].copy()))
+    try:
+        words.validate(full=True)
+    except pa.ArrowInvalid:
+        return None
+    return Rows(words, vectors)
+
+
+def _read_fast(piece: bytes, layout: Layout) -> Rows | None:
     """Parse with pyarrow; None if any row is not a plain word and the right count of numbers."""
     from pyarrow import csv
 
@@ -164,31 +226,41 @@ def _read_fast(piece: bytes, layout: Layout) -> tuple[Any, NDArray[np.float32]] 
     if table.column("word").index("").as_py() >= 0:
         return None
     block = np.stack([table.column(number).to_numpy() for number in numbers])
-    return table.column("word").combine_chunks(), block.T
+    return Rows(table.column("word").combine_chunks(), block.T)
 
 
-def _read_lines(piece: bytes, layout: Layout, line: int, offset: int) -> tuple[Any, NDArray[np.float32]]:
+def _read_lines(piece: bytes, layout: Layout, line: int, offset: int) -> Rows:
     """Parse line by line: slowly, and able to say where the damage is."""
-    words, rows = [], []
+    words, rows, replaced = [], [], 0
     for number, raw in enumerate(piece.split(b"\n"), start=line):
         row = raw.removeprefix(BYTE_ORDER_MARK) if number == 1 else raw
         if row.strip():
-            start = offset + len(raw) - len(row)
-            word, values = _read_row(row, layout, f"{layout.path}, line {number}", start)
+            where = f"{layout.path}, line {number}"
+            text, lossy = _decode(row, layout, where, offset + len(raw) - len(row))
+            word, values = _read_row(text, layout, where)
             words.append(word)
             rows.append(values)
+            replaced += lossy
         offset += len(raw) + 1
-    return pa.array(words, type=pa.string()), np.array(rows, dtype=np.float32).reshape(-1, layout.dim)
+    vectors = np.array(rows, dtype=np.float32).reshape(-1, layout.dim)
+    return Rows(pa.array(words, type=pa.string()), vectors, replaced)
 
 
-def _read_row(row: bytes, layout: Layout, where: str, offset: int) -> tuple[str, NDArray[np.float32]]:
+def _decode(row: bytes, layout: Layout, where: str, offset: int) -> tuple[str, bool]:
+    """Return a row's text, and whether anything in it had to be replaced."""
+    row = row.rstrip(b"\r").rstrip(b" ")
     try:
-        text = row.rstrip(b"\r").rstrip(b" ").decode("utf-8")
+        return row.decode("utf-8"), False
     except UnicodeDecodeError as error:
-        bad = row[error.start]
+        if layout.undecodable == "replace":
+            return row.decode("utf-8", errors="replace"), True
         raise FormatError(
-            f"{where}: byte {offset + error.start} is not valid UTF-8 (0x{bad:02x}): save the file as UTF-8"
+            f"{where}: byte {offset + error.start} is not valid UTF-8 (0x{row[error.start]:02x}): save the "
+            "file as UTF-8, or ask for replacement"
         ) from error
+
+
+def _read_row(text: str, layout: Layout, where: str) -> tuple[str, NDArray[np.float32]]:
     word, *fields = text.rsplit(" ", layout.dim)
     extra = word.split(" ")[1:]
     if len(fields) != layout.dim or any(_is_number(field) for field in extra):

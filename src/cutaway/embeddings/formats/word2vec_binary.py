@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from cutaway.core.errors import DataError, FormatError
 from cutaway.core.files import whole_file
-from cutaway.embeddings.vocabulary import Vocabulary
+from cutaway.core.text import Undecodable
+from cutaway.embeddings.vocabulary import Vocabulary, first_of_equals
 
 LONGEST_WORD = 4096
 LONGEST_HEADER = 64
@@ -55,14 +56,18 @@ def looks_binary(path: Path, head: bytes) -> bool:
     return any(byte < ord("\t") for byte in rest)
 
 
-def read_word2vec_binary(path: Path) -> tuple[Vocabulary, NDArray[np.float32]]:
+def read_word2vec_binary(
+    path: Path, *, undecodable: Undecodable = "strict"
+) -> tuple[Vocabulary, NDArray[np.float32], int]:
     """Read word2vec's binary format.
 
     Args:
         path: the file.
+        undecodable: what to do with words that are not UTF-8: "strict" raises, "replace" puts U+FFFD
+            for what cannot be decoded, and of words that become the same keeps the first.
 
     Returns:
-        The words, and their vectors, (V, D) float32.
+        The words, their vectors, (V, D) float32, and how many words were replaced.
 
     Raises:
         FormatError: the file is shorter or longer than its header says, or a row is damaged.
@@ -77,17 +82,24 @@ def read_word2vec_binary(path: Path) -> tuple[Vocabulary, NDArray[np.float32]]:
             )
         vectors = np.empty((count, dim), dtype="<f4")
         rows, words = memoryview(vectors.data).cast("B"), []
+        replaced = 0
         for row in range(count):
             end = data.find(b" ", at, at + LONGEST_WORD)
             if end < 0 or end + 1 + width > len(data):
                 raise FormatError(f"{path}: row {row} of {count:,} is damaged or cut off at byte {at}")
             raw = data[at:end].lstrip(b"\n")
-            words.append(_word(path, row, raw, end - len(raw)))
+            word, lossy = _word(path, row, raw, end - len(raw), undecodable)
+            words.append(word)
+            replaced += lossy
             rows[row * width : (row + 1) * width] = data[end + 1 : end + 1 + width]
             at = end + 1 + width
         if left := data[at:].strip():
             raise FormatError(f"{path}: {len(left):,} bytes follow the {count:,} rows that the header has")
-    return _checked(path, words, vectors.astype(np.float32, copy=False))
+    table = vectors.astype(np.float32, copy=False)
+    if replaced:
+        first = first_of_equals(words)
+        words, table = [words[row] for row in first], table[first]
+    return *_checked(path, words, table), replaced
 
 
 def write_word2vec_binary(path: Path, words: Vocabulary, vectors: NDArray[np.float32]) -> None:
@@ -112,15 +124,17 @@ def _read_header(path: Path, data: mmap.mmap) -> tuple[int, int, int]:
     return int(fields[0]), int(fields[1]), end + 1
 
 
-def _word(path: Path, row: int, raw: bytes, at: int) -> str:
-    try:
-        word = raw.decode("utf-8")
-    except UnicodeDecodeError as error:
-        where = f"{path}: row {row}: the word at byte {at}"
-        raise FormatError(f"{where} is not valid UTF-8: {raw[:40]!r}") from error
-    if not word:
+def _word(path: Path, row: int, raw: bytes, at: int, undecodable: Undecodable) -> tuple[str, bool]:
+    """Return a row's word, and whether anything in it had to be replaced."""
+    if not raw:
         raise FormatError(f"{path}: row {row} has no word at byte {at}: does the header lie?")
-    return word
+    try:
+        return raw.decode("utf-8"), False
+    except UnicodeDecodeError as error:
+        if undecodable == "replace":
+            return raw.decode("utf-8", errors="replace"), True
+        where = f"{path}: row {row}: the word at byte {at}"
+        raise FormatError(f"{where} is not valid UTF-8: {raw[:40]!r}; or ask for replacement") from error
 
 
 def _checked(
