@@ -1,136 +1,337 @@
-"""Room 1 measured: WordPiece to arrays on reviews, one sentence, a whole process; HF in the same run.
+"""Room 1 measured, peers in the same run: WordPiece, byte pairs, Unigram, words, training, one sentence.
 
-    python benchmarks/tokenization.py
+    python benchmarks/tokenization.py            every row
+    python benchmarks/tokenization.py bpe words  some rows
 
-One pinned core, one thread, peers in turn, medians. Needs the data folder (CUTAWAY_DATA, by
-default ../shared/data where it is there).
+One pinned core and one thread where nothing else is said, each in turn, medians of the clock. Needs the data
+folder (CUTAWAY_DATA, by default ../shared/data where it is there). A peer that is not installed is left out:
+tokenizers, tiktoken, sentencepiece and nltk come with the `dev` extra; tokie, fastokens and gigabpe do not.
 """
 
 from __future__ import annotations
 
+import io
 import os
+import random
+import resource
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
 
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
+os.environ["RAYON_NUM_THREADS"] = "1"
 
 import numpy as np
 import pyarrow.parquet as pq
-import tokenizers
 
 from cutaway.catalog.resolve import resolve
 from cutaway.core.errors import CutawayError
+from cutaway.tokenization.formats.tiktoken import read_tiktoken
 from cutaway.tokenization.tokenizer import Tokenizer
+from cutaway.tokenization.treebank.words import treebank_words
 
 REVIEWS = 10_000
 SENTENCE = "I love learning about LLMs, and about the way in which transformers handle them."
-PEER = f"tokenizers {tokenizers.__version__}"
+RUNS = 5
+Work = Callable[[], object]
+Row = dict[str, object]
 
 
-def timed(function: Callable[[], object]) -> tuple[float, float]:
-    """Return the seconds on the clock and of the processor."""
-    clock, processor = time.perf_counter(), time.process_time()
-    function()
-    return time.perf_counter() - clock, time.process_time() - processor
+def reviews() -> list[str]:
+    path = resolve("imdb").files["train.parquet"]
+    texts: list[str] = pq.read_table(path, columns=["text"])["text"].to_pylist()[:REVIEWS]
+    return texts
 
 
-def timed_passes(function: Callable[[], object], passes: int) -> tuple[float, float]:
-    """Return the mean of some passes in a row, each of which does the whole work."""
-    clock, processor = timed(lambda: [function() and None for _ in range(passes)])
-    return clock / passes, processor / passes
+def megabytes(texts: Sequence[str]) -> float:
+    return sum(len(text.encode()) for text in texts) / 1e6
 
 
-def compared(
-    ours: Callable[[], object], peer: Callable[[], object], runs: int, passes: int = 1
-) -> dict[str, object]:
-    """Run two functions in turn; return the raw seconds of each, medians and their ratio.
+def seconds(work: Work) -> float:
+    started = time.perf_counter()
+    work()
+    return time.perf_counter() - started
 
-    Ours makes `passes` passes a turn, so that a turn lasts long enough to meet the same weather.
-    """
-    pairs = [(timed_passes(ours, passes), timed(peer)) for _ in range(runs)]
-    clock = [[pair[side][0] for pair in pairs] for side in (0, 1)]
-    processor = [[pair[side][1] for pair in pairs] for side in (0, 1)]
-    mine, theirs = (statistics.median(values) for values in clock)
+
+def compared(ours: Work, peers: dict[str, Work], runs: int = RUNS) -> Row:
+    """Run all in turn; return medians, and how many times our seconds each peer took."""
+    everyone = {"ours": ours, **peers}
+    raw: dict[str, list[float]] = {name: [] for name in everyone}
+    for _ in range(runs):
+        for name, work in everyone.items():
+            raw[name].append(seconds(work))
+    medians = {name: statistics.median(values) for name, values in raw.items()}
+    mine = medians.pop("ours")
     return {
         "seconds": mine,
-        "passes_a_turn": passes,
-        "peer": PEER,
-        "peer_seconds": theirs,
-        "ratio": theirs / mine,
-        "processor_ratio": statistics.median(processor[1]) / statistics.median(processor[0]),
-        "raw_seconds": clock[0],
-        "raw_peer_seconds": clock[1],
-        "raw_processor_seconds": processor[0],
-        "raw_peer_processor_seconds": processor[1],
+        "peer_seconds": medians,
+        "ratios": {name: theirs / mine for name, theirs in medians.items()},
+        "raw_seconds": list(raw.values()),
     }
 
 
-def reviews(ours: Tokenizer, peer: tokenizers.Tokenizer, runs: int = 7) -> dict[str, object]:
-    path = resolve("imdb").files["train.parquet"]
-    texts = pq.read_table(path, columns=["text"])["text"].to_pylist()[:REVIEWS]
-    megabytes = sum(len(text.encode()) for text in texts) / 1e6
+def named(package: str) -> str:
+    return f"{package} {version(package)}"
 
-    def peer_arrays() -> tuple[np.ndarray, np.ndarray]:
-        encodings = peer.encode_batch_fast(texts)
-        ids = np.concatenate([np.array(encoding.ids, np.int32) for encoding in encodings])
-        return ids, np.cumsum([0, *(len(encoding.ids) for encoding in encodings)])
 
-    def our_arrays() -> object:
-        return ours.encode_batch(texts, threads=1)
+def installed(package: str) -> bool:
+    try:
+        version(package)
+    except PackageNotFoundError:
+        return False
+    return True
 
-    ids, row_starts = peer_arrays()
-    batch = ours.encode_batch(texts, threads=1)
-    assert np.array_equal(batch.ids, ids)
-    assert np.array_equal(batch.row_starts, row_starts)
-    measured = compared(our_arrays, peer_arrays, runs, passes=10)
-    return {
-        "work": f"WordPiece to arrays, {REVIEWS:,} reviews, one core",
-        "megabytes": megabytes,
-        "tokens": len(ids),
-        "megabytes_per_second": megabytes / float(str(measured["seconds"])),
-        **measured,
+
+def flat(rows: Sequence[Sequence[int]]) -> np.ndarray[Any, np.dtype[np.int32]]:
+    """Lists of ids to one array, as ours are: a part of the work."""
+    return np.concatenate([np.array(row, np.int32) for row in rows])
+
+
+def wordpiece() -> list[Row]:
+    import tokenizers
+
+    texts = reviews()
+    ours = Tokenizer.load("bert-base-uncased")
+    path = str(resolve("all-MiniLM-L6-v2").files["tokenizer.json"])
+    reference = tokenizers.Tokenizer.from_file(path)
+    reference.no_truncation()
+    reference.no_padding()
+    peers: dict[str, Work] = {
+        named("tokenizers"): lambda: flat([row.ids for row in reference.encode_batch_fast(texts)])
     }
+    if installed("tokie"):
+        import tokie
+
+        rust = tokie.Tokenizer.from_json(path)
+        peers[named("tokie")] = lambda: rust.encode_batch_flat(texts)
+    expected = flat([row.ids for row in reference.encode_batch_fast(texts)])
+    assert np.array_equal(ours.encode_batch(texts, threads=1).ids, expected)
+    size = megabytes(texts)
+    found = compared(lambda: ours.encode_batch(texts, threads=1), peers)
+    return [
+        _row(f"WordPiece to arrays, {size:.1f} MB of reviews", found, size),
+        _two_threads("WordPiece", ours),
+    ]
 
 
-def sentence(
-    ours: Tokenizer, peer: tokenizers.Tokenizer, runs: int = 15, times: int = 200
-) -> dict[str, object]:
-    assert ours.encode(SENTENCE).ids == peer.encode(SENTENCE).ids
+def bpe() -> list[Row]:
+    import tiktoken
 
-    def repeat(encode: Callable[[str], object]) -> Callable[[], object]:
+    texts, size = reviews(), megabytes(reviews())
+    path = resolve_rank_file("cl100k")
+    ours, file = Tokenizer.load(path), read_tiktoken(path)
+    reference = tiktoken.Encoding(
+        "cl100k",
+        pat_str=file.encoding.pattern,
+        mergeable_ranks=dict(file.ranks),
+        special_tokens=dict(file.encoding.special),
+    )
+    expected = flat(reference.encode_ordinary_batch(texts, num_threads=1))
+    assert np.array_equal(ours.encode_batch(texts, threads=1).ids, expected)
+    peers: dict[str, Work] = {
+        named("tiktoken"): lambda: flat(reference.encode_ordinary_batch(texts, num_threads=1))
+    }
+    if installed("fastokens"):
+        import fastokens
+
+        rust = fastokens.Tokenizer.from_tiktoken(str(path), encoding="cl100k_base")
+        peers[named("fastokens")] = lambda: rust.encode_batch_flat(texts)
+    rows = [
+        _row(f"byte pairs cl100k to arrays, {size:.1f} MB", compared(fresh(ours, texts), peers), size),
+        _two_threads("byte pairs cl100k", ours),
+    ]
+    return [*rows, *_long_strings(ours)]
+
+
+def fresh(tokenizer: Tokenizer, texts: list[str]) -> Work:
+    """Encode with the memory of words that a tokenizer has after another text, not after this one."""
+    own = getattr(tokenizer.fast, "_own", None)
+
+    def work() -> object:
+        if own is not None:
+            own.memory[:] = 0
+        return tokenizer.encode_batch(texts, threads=1)
+
+    return work
+
+
+def resolve_rank_file(name: str) -> Path:
+    data = Path(os.environ["CUTAWAY_DATA"])
+    return data / "tokenizers" / f"{name}_base.tiktoken"
+
+
+def unigram() -> list[Row]:
+    import sentencepiece
+
+    texts, size = reviews(), megabytes(reviews())
+    out = io.BytesIO()
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=iter(texts[::2]), model_writer=out, vocab_size=8000, minloglevel=2
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "spiece.model"
+        path.write_bytes(out.getvalue())
+        ours = Tokenizer.load(path)
+    reference = sentencepiece.SentencePieceProcessor(model_proto=out.getvalue())
+    assert ours.encode_batch(texts).ids.tolist() == [
+        number for row in reference.encode(texts) for number in row
+    ]
+    peers: dict[str, Work] = {named("sentencepiece"): lambda: flat(reference.encode(texts, num_threads=1))}
+    return [
+        _row(f"Unigram of 8,000 to arrays, {size:.1f} MB", compared(fresh(ours, texts), peers, 3), size),
+        _two_threads("Unigram", ours),
+    ]
+
+
+def words() -> list[Row]:
+    from nltk.tokenize import NLTKWordTokenizer
+
+    texts = reviews()[:300]
+    reference, size = NLTKWordTokenizer(), megabytes(texts)
+    found = compared(
+        lambda: [treebank_words(text) for text in texts],
+        {named("nltk"): lambda: [reference.tokenize(text) for text in texts]},
+        3,
+    )
+    return [_row(f"Treebank words with places, open path, {size:.2f} MB", found, size)]
+
+
+def training() -> list[Row]:
+    import tokenizers
+    from tokenizers import Regex, models, pre_tokenizers, trainers
+
+    from cutaway.tokenization.splitters.patterns import LLAMA3
+
+    texts, size = reviews(), megabytes(reviews())
+
+    def byte_pairs() -> object:
+        theirs = tokenizers.Tokenizer(models.BPE())
+        theirs.pre_tokenizer = pre_tokenizers.Sequence(
+            [
+                pre_tokenizers.Split(Regex(LLAMA3), "isolated"),
+                pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+            ]
+        )
+        alphabet = pre_tokenizers.ByteLevel.alphabet()
+        trainer = trainers.BpeTrainer(
+            vocab_size=16_000, min_frequency=2, initial_alphabet=alphabet, show_progress=False
+        )
+        theirs.train_from_iterator(texts, trainer)
+        return theirs
+
+    def pieces() -> object:
+        theirs = tokenizers.BertWordPieceTokenizer()
+        theirs.train_from_iterator(texts, vocab_size=16_000, show_progress=False)
+        return theirs
+
+    peer = named("tokenizers")
+    found = compared(lambda: Tokenizer.train(texts), {peer: byte_pairs}, 3)
+    others = compared(lambda: Tokenizer.train(texts, model="wordpiece"), {peer: pieces}, 3)
+    return [
+        _row(f"training byte pairs, {size:.1f} MB to 16,000", found, size),
+        _row(f"training WordPiece, {size:.1f} MB to 16,000", others, size),
+    ]
+
+
+def sentence(times: int = 500) -> list[Row]:
+    import tokenizers
+
+    ours = Tokenizer.load("bert-base-uncased")
+    reference = tokenizers.Tokenizer.from_file(str(resolve("all-MiniLM-L6-v2").files["tokenizer.json"]))
+    reference.no_truncation()
+    reference.no_padding()
+
+    def repeat(encode: Callable[[str], object]) -> Work:
         return lambda: [encode(SENTENCE) for _ in range(times)]
 
-    measured = compared(repeat(ours.encode), repeat(peer.encode), runs)
-    return {"work": f"one sentence of {len(SENTENCE)} characters, warm, {times} times", **measured}
+    peers = {named("tokenizers"): repeat(reference.encode)}
+    whole = compared(repeat(ours.encode), peers, 9)
+    ids = compared(repeat(lambda text: ours.encode_batch([text], threads=1)), peers, 9)
+    work = f"one sentence of {len(SENTENCE)} characters, warm, {times} times"
+    return [{"work": f"{work}, with offsets", **whole}, {"work": f"{work}, ids only", **ids}]
 
 
-def whole_process(runs: int = 7) -> dict[str, object]:
+def process(runs: int = 7) -> list[Row]:
     command = [sys.executable, "-m", "cutaway", "tokens", "encode", SENTENCE]
-    raw = [timed(lambda: subprocess.run(command, check=True, capture_output=True))[0] for _ in range(runs)]
-    return {
-        "work": "cutaway tokens encode, whole process",
-        "seconds": statistics.median(raw),
-        "raw_seconds": raw,
+    raw = [seconds(lambda: subprocess.run(command, check=True, capture_output=True)) for _ in range(runs)]
+    return [
+        {
+            "work": "cutaway tokens encode, whole process",
+            "seconds": statistics.median(raw),
+            "raw_seconds": raw,
+        }
+    ]
+
+
+def memory() -> list[Row]:
+    """How far the process grows for a whole batch, ids included, after everything is loaded."""
+    texts, ours = reviews(), Tokenizer.load("bert-base-uncased")
+    ours.encode_batch(texts[:200])
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    batch = ours.encode_batch(texts)
+    grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+    work = f"extra memory for {megabytes(texts):.1f} MB of reviews"
+    return [{"work": work, "megabytes": grown, "of_which_ids": batch.ids.nbytes / 1e6}]
+
+
+def _row(work: str, found: Row, size: float) -> Row:
+    return {"work": work, "megabytes_per_second": size / float(str(found["seconds"])), **found}
+
+
+def _two_threads(name: str, tokenizer: Tokenizer) -> Row:
+    texts = reviews()
+    pinned = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, CORES)
+    try:
+        found = compared(
+            lambda: tokenizer.encode_batch(texts, threads=2),
+            {"one thread": lambda: tokenizer.encode_batch(texts, threads=1)},
+        )
+    finally:
+        os.sched_setaffinity(0, pinned)
+    return _row(f"{name}, two threads", found, megabytes(texts))
+
+
+def _long_strings(tokenizer: Tokenizer) -> list[Row]:
+    choose = random.Random(0)
+    strings = {
+        "one letter": "a" * 1_000_000,
+        "random letters": "".join(choose.choices("abcdefghijklmnopqrstuvwxyz", k=1_000_000)),
+        "random Latin-1": "".join(map(chr, choose.choices(range(0xA1, 0x100), k=1_000_000))),
+        "random CJK": "".join(map(chr, choose.choices(range(0x4E00, 0x9F00), k=1_000_000))),
     }
+    rows: list[Row] = []
+    for name, text in strings.items():
+        raw = [seconds(lambda text=text: tokenizer.encode_batch([text])) for _ in range(3)]  # type: ignore[misc]
+        work = f"one string of 1,000,000, {name}, cl100k"
+        rows.append({"work": work, "seconds": statistics.median(raw), "raw_seconds": raw})
+    return rows
 
 
-def main() -> None:
+ROWS = {row.__name__: row for row in (wordpiece, bpe, unigram, words, training, sentence, process, memory)}
+CORES = os.sched_getaffinity(0)
+
+
+def main(wanted: Sequence[str]) -> None:
     from record import use_data_beside, write_record
 
+    unknown = [name for name in wanted if name not in ROWS]
+    if unknown:
+        sys.exit(f"there is no row {unknown[0]!r}: there are {', '.join(ROWS)}")
     use_data_beside()
-    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
-    ours = Tokenizer.load("bert-base-uncased")
-    peer = tokenizers.Tokenizer.from_file(str(resolve("all-MiniLM-L6-v2").files["tokenizer.json"]))
-    peer.no_truncation()
-    peer.no_padding()
-    write_record("tokenization", [reviews(ours, peer), sentence(ours, peer), whole_process()])
+    os.sched_setaffinity(0, {min(CORES)})
+    results = [row for name in wanted or ROWS for row in ROWS[name]()]
+    write_record("tokenization", results)
 
 
 if __name__ == "__main__":
     try:
-        main()
+        main(sys.argv[1:])
     except CutawayError as error:
         sys.exit(f"not measured: {error}")
