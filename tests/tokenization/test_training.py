@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import io
+import itertools
 import json
+import math
 from collections import Counter
 from itertools import pairwise
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -14,12 +18,15 @@ from tests.tokenization.families import TEXTS
 from tests.tokenization.test_families import hard_texts
 
 from cutaway.core.errors import DataError, UsageError
+from cutaway.tokenization.kernels import likelihood
 from cutaway.tokenization.models.bpe import BytePairEncoding
 from cutaway.tokenization.splitters.patterns import GPT2, KNOWN, LLAMA3, split_by_pattern
 from cutaway.tokenization.tokenizer import Tokenizer
+from cutaway.tokenization.training import unigrams
 from cutaway.tokenization.training.byte_pairs import BytePairTraining, train_byte_pairs
 from cutaway.tokenization.training.merges import Goal, learn_merges
 from cutaway.tokenization.training.trainer import trace_training
+from cutaway.tokenization.training.unigrams import UnigramTraining, train_unigram
 from cutaway.tokenization.training.word_counts import count_bert_words, count_byte_words
 from cutaway.tokenization.training.wordpieces import SPECIAL, WordPieceTraining, train_wordpieces
 
@@ -175,3 +182,75 @@ def test_what_cannot_be_learned_is_refused() -> None:
         Tokenizer.train(["abcdefgh"], model="wordpiece", vocab_size=8)
     with pytest.raises(UsageError, match="has no scanner"):
         BytePairTraining(pattern="x+")
+
+
+def enumerated(word: str, scores: dict[str, float]) -> dict[str, float]:
+    """How often each piece is expected in a word, over all ways to cut it; and the likelihood under ""."""
+    found: Counter[str] = Counter()
+    whole = 0.0
+    for cuts in itertools.product([False, True], repeat=len(word) - 1):
+        bounds = [0, *(at + 1 for at, cut in enumerate(cuts) if cut), len(word)]
+        parts = [word[start:end] for start, end in pairwise(bounds)]
+        if all(part in scores for part in parts):
+            chance = math.exp(sum(scores[part] for part in parts))
+            whole += chance
+            for part in parts:
+                found[part] += chance  # type: ignore[assignment]
+    return {"": math.log(whole), **{part: value / whole for part, value in found.items()}}
+
+
+@given(
+    more=st.dictionaries(st.text("abc", min_size=2, max_size=4), st.floats(-6, -0.5), max_size=8),
+    words=st.dictionaries(st.text("abc", min_size=1, max_size=7), st.integers(1, 4), min_size=1, max_size=5),
+)
+@settings(max_examples=200, deadline=None)
+def test_expected_counts_equal_those_over_all_ways(more: dict[str, float], words: dict[str, int]) -> None:
+    scores = {"a": -1.5, "b": -2.0, "c": -2.5, **more}
+    trie, _ = unigrams._trie(list(scores), np.array(list(scores.values())))
+    expected = np.zeros(len(scores))
+    flat = unigrams._flat(list(words), list(words.values()))
+    whole = likelihood.expect(flat, (0, len(words)), trie, expected)
+    theirs = {word: enumerated(word, scores) for word in words}
+    assert whole == pytest.approx(sum(count * theirs[word][""] for word, count in words.items()))
+    for piece, value in zip(scores, expected, strict=True):
+        oracle = sum(count * theirs[word].get(piece, 0.0) for word, count in words.items())
+        assert value == pytest.approx(oracle, abs=1e-9)
+
+
+def test_unigram_is_as_likely_as_the_references(tmp_path: Any) -> None:
+    import sentencepiece
+
+    texts = [*TEXTS, *(" ".join(text.split()[::-1]) for text in TEXTS[:6])]
+    pipeline, rounds = train_unigram(texts, UnigramTraining(vocab_size=200))
+    ours = Tokenizer(pipeline)
+    assert ours.vocab_size == 200
+    assert rounds[-1].pieces <= 197 < rounds[-2].pieces
+    ours.save(tmp_path / "mine.model")
+    theirs = sentencepiece.SentencePieceProcessor(model_file=str(tmp_path / "mine.model"))
+    for text in [*hard_texts(47, 100), *TEXTS]:
+        assert ours.encode(text).ids == theirs.encode(text)
+    out = io.BytesIO()
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=iter(texts),
+        model_writer=out,
+        vocab_size=200,
+        character_coverage=1.0,
+        normalization_rule_name="identity",
+        minloglevel=5,
+    )
+    (tmp_path / "theirs.model").write_bytes(out.getvalue())
+
+    def likelihood_of(tokenizer: Tokenizer) -> float:
+        model: Any = tokenizer.pipeline.model
+        return float(sum(model.scores[number] for text in texts for number in tokenizer.encode(text).ids))
+
+    assert likelihood_of(ours) > 1.02 * likelihood_of(Tokenizer.load(tmp_path / "theirs.model"))
+
+
+def test_unigram_refuses_what_it_cannot_learn() -> None:
+    with pytest.raises(DataError, match="no text to learn from"):
+        train_unigram([" "], UnigramTraining())
+    with pytest.raises(UsageError, match="the characters are 7: raise it"):
+        train_unigram(["abc"], UnigramTraining(vocab_size=5))
+    with pytest.raises(UsageError, match="kept 1[.]5"):
+        UnigramTraining(kept=1.5)

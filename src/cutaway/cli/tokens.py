@@ -104,11 +104,11 @@ def encode_file(
 @app.command()
 def train(
     files: list[str] = typer.Argument(help="Files with a text a line, or Parquet; '-' is standard input."),
-    out: Path = typer.Option(..., "--out", help="The tokenizer.json or vocab.txt to write."),
-    model: str = typer.Option("bpe", "--model", help="bpe or wordpiece."),
+    out: Path = typer.Option(..., "--out", help="The file to write: tokenizer.json, or .model of unigram."),
+    model: str = typer.Option("bpe", "--model", help="bpe, wordpiece or unigram."),
     vocab_size: int = typer.Option(16_000, "--vocab-size", help="How many tokens."),
     column: str = COLUMN,
-    trace: int = typer.Option(0, "--trace", help="Show so many of the first merges."),
+    trace: int = typer.Option(0, "--trace", help="Show so many of the first merges, or rounds."),
     json: bool = JSON,
 ) -> None:
     """Learn a tokenizer from files."""
@@ -121,7 +121,8 @@ def train(
     pipeline, learned = train_pipeline(texts, model=model, vocab_size=vocab_size)  # type: ignore[arg-type]
     loaded = Tokenizer(pipeline)
     loaded.save(out)
-    told = {"tokenizer": str(out), "model": model, "tokens": loaded.vocab_size, "merges": len(learned)}
+    steps = "rounds" if model == "unigram" else "merges"
+    told = {"tokenizer": str(out), "model": model, "tokens": loaded.vocab_size, steps: len(learned)}
     record = trace_training(learned[:trace], loaded.token_of)
     if json:
         output.print_json(told | ({"trace": record.to_json()} if trace else {}))
@@ -129,7 +130,7 @@ def train(
     if trace:
         output.console().print(to_rich(record))
     output.console().print(
-        f"{out}: {loaded.vocab_size:,} tokens after {len(learned):,} merges", soft_wrap=True
+        f"{out}: {loaded.vocab_size:,} tokens after {len(learned):,} {steps}", soft_wrap=True
     )
 
 

@@ -73,13 +73,17 @@ class Tokenizer:
 
     @classmethod
     def train(
-        cls, texts: Iterable[str], *, model: Literal["bpe", "wordpiece"] = "bpe", vocab_size: int = 16_000
+        cls,
+        texts: Iterable[str],
+        *,
+        model: Literal["bpe", "wordpiece", "unigram"] = "bpe",
+        vocab_size: int = 16_000,
     ) -> Tokenizer:
         """Learn a tokenizer from texts.
 
         Args:
             texts: any number, read once; what is kept grows with the number of distinct words.
-            model: byte-level "bpe", or "wordpiece" as BERT's uncased.
+            model: byte-level "bpe", "wordpiece" as BERT's uncased, or "unigram" as SentencePiece's.
             vocab_size: how many tokens, special ones included.
 
         Raises:
