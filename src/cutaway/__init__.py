@@ -21,6 +21,8 @@ _HOMES = {
     "Bert": "cutaway.transformers.bert",
     "DistilBert": "cutaway.transformers.bert",
     "Roberta": "cutaway.transformers.bert",
+    "Gpt": "cutaway.transformers.gpt",
+    "Transformer": "cutaway.transformers.seq2seq",
     "Classifier": "cutaway.finetuning.classifier",
     "finetune": "cutaway.finetuning.finetune",
     "CutawayError": "cutaway.core.errors",
@@ -35,9 +37,11 @@ __all__ = [
     "Classifier",
     "CutawayError",
     "DistilBert",
+    "Gpt",
     "Roberta",
     "Tokenizer",
     "Trace",
+    "Transformer",
     "WordVectors",
     "__version__",
     "finetune",
@@ -54,6 +58,8 @@ if TYPE_CHECKING:
     from cutaway.recurrent.rnn import RNN
     from cutaway.tokenization.tokenizer import Tokenizer
     from cutaway.transformers.bert import Bert, DistilBert, Roberta
+    from cutaway.transformers.gpt import Gpt
+    from cutaway.transformers.seq2seq import Transformer
 
 
 def __getattr__(name: str) -> Any:

@@ -218,3 +218,11 @@ def test_what_does_not_fit_is_refused(tmp_path: Path) -> None:
     reference(normalize_before=True).save_pretrained(tmp_path)
     with pytest.raises(FormatError, match="normalize_before is True"):
         Transformer.load(tmp_path)
+
+
+def test_the_padding_is_never_written() -> None:
+    model = small()
+    with torch.no_grad():
+        model.bias[0, model.config.pad] += 100
+    found = model.translate([[4, 9, 0]], settings=BeamSettings(beams=2, factor=0, extra=6))[0]
+    assert model.config.pad not in found.ids
