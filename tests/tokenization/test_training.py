@@ -252,5 +252,5 @@ def test_unigram_refuses_what_it_cannot_learn() -> None:
         train_unigram([" "], UnigramTraining())
     with pytest.raises(UsageError, match="the characters are 7: raise it"):
         train_unigram(["abc"], UnigramTraining(vocab_size=5))
-    with pytest.raises(UsageError, match="kept 1[.]5"):
+    with pytest.raises(UsageError, match=r"kept 1\.5"):
         UnigramTraining(kept=1.5)

@@ -29,6 +29,8 @@ _LEAST_WORD: Final = 1 << 8  # bytes
 # What cuts words, or may, where white space does and not spaces alone; and a ▁ that was there before.
 _ODD: Final = re.compile("[^\\S ]|[\u2581\u200b\ufeff]")
 
+_MARK: Final = SPACE.encode("utf-8")
+
 Cuts = Literal["spaces", "white space"]
 
 
@@ -119,8 +121,10 @@ class FastUnigram:
             found = self._plain.normalized(text)
         except UnicodeEncodeError:
             return None
-        odd = found is not None and self._cuts == "white space" and _ODD.search(found.decode("utf-8"))
-        return None if odd else found
+        if found is None:
+            return None
+        odd = self._cuts == "white space" and _ODD.search(found.decode("utf-8"))
+        return None if odd or found.rstrip(b" ").endswith(_MARK) else found
 
 
 def _tables(model: Unigram) -> tuple[object, ...]:

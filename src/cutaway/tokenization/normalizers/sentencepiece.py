@@ -94,7 +94,9 @@ class SentencePieceNormalizer:
                 part = part.lstrip(" ")
             chars += part
             sources += [source] * len(part)
-        while squeezes and chars and chars[-1] == " ":
+        # At the end, a ▁ that was there counts as a space; within the text it does not.
+        last = (" ", SPACE) if self.escape_whitespaces else (" ",)
+        while squeezes and chars and chars[-1] in last:
             chars.pop()
             sources.pop()
         return chars, sources
