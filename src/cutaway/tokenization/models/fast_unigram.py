@@ -30,6 +30,7 @@ _LEAST_WORD: Final = 1 << 8  # bytes
 _ODD: Final = re.compile("[^\\S ]|[\u2581\u200b\ufeff]")
 
 _MARK: Final = SPACE.encode("utf-8")
+_BLANK: Final = bytes(range(0x21))
 
 Cuts = Literal["spaces", "white space"]
 
@@ -124,7 +125,7 @@ class FastUnigram:
         if found is None:
             return None
         odd = self._cuts == "white space" and _ODD.search(found.decode("utf-8"))
-        return None if odd or found.rstrip(b" ").endswith(_MARK) else found
+        return None if odd or found.rstrip(_BLANK).endswith(_MARK) else found
 
 
 def _tables(model: Unigram) -> tuple[object, ...]:
