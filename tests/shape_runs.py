@@ -85,6 +85,7 @@ def run_recurrent() -> None:
     from cutaway.recurrent.lineage import lineage
     from cutaway.recurrent.lstm import LSTM
     from cutaway.recurrent.memory_tasks import MemoryTask
+    from cutaway.recurrent.ragged import pack
     from cutaway.recurrent.rnn import RNN
     from cutaway.recurrent.rows import Override
     from cutaway.recurrent.what_if import what_if
@@ -99,6 +100,8 @@ def run_recurrent() -> None:
         stacked = layer(4, 3, layers=2, directions="both")
         trace_backward(stacked, torch.ones(7, 4), torch.ones(7, 6))
         layer(4, 3)(torch.ones(2, 6, 4))
+        layer(4, 3)(pack([torch.ones(6, 4), torch.ones(2, 4)]))
+    LSTM(4, 250)(torch.ones(2, 600, 4))
     lineage(LSTM(4, 3).trace(torch.ones(6, 4)))
     what_if(GRU(4, 3), torch.ones(6, 4), [Override(gate="update_gate", step=1, unit=2, value=1.0)])
     AttentionLayer(5, 8, heads=2)(torch.ones(2, 6, 5))
@@ -123,6 +126,15 @@ def run_embeddings() -> None:
     trace_words(vectors, ("king", "man"), topn=2)
     nearest_spellings("kimg", pyarrow.array(words))
     run_glove()
+    run_word2vec()
+
+
+def run_word2vec() -> None:
+    from cutaway.embeddings.word2vec import Word2Vec
+
+    sentences = [["king", "queen", "man"], ["woman", "hand", "king"]] * 9
+    model = Word2Vec(dim=3, min_count=1, subsample=1e-2).train(sentences, epochs=1)
+    model.trace(["king", "man", "hand"], 1, negatives=["queen"])
 
 
 def run_glove() -> None:

@@ -15,6 +15,9 @@ __version__ = version.VERSION
 _HOMES = {
     "Tokenizer": "cutaway.tokenization.tokenizer",
     "WordVectors": "cutaway.embeddings.vectors",
+    "Word2Vec": "cutaway.embeddings.word2vec",
+    "FastText": "cutaway.embeddings.fasttext",
+    "GloVe": "cutaway.embeddings.glove",
     "RNN": "cutaway.recurrent.rnn",
     "GRU": "cutaway.recurrent.gru",
     "LSTM": "cutaway.recurrent.lstm",
@@ -37,11 +40,14 @@ __all__ = [
     "Classifier",
     "CutawayError",
     "DistilBert",
+    "FastText",
+    "GloVe",
     "Gpt",
     "Roberta",
     "Tokenizer",
     "Trace",
     "Transformer",
+    "Word2Vec",
     "WordVectors",
     "__version__",
     "finetune",
@@ -50,7 +56,10 @@ __all__ = [
 if TYPE_CHECKING:
     from cutaway.core.errors import CutawayError
     from cutaway.core.trace import Trace
+    from cutaway.embeddings.fasttext import FastText
+    from cutaway.embeddings.glove import GloVe
     from cutaway.embeddings.vectors import WordVectors
+    from cutaway.embeddings.word2vec import Word2Vec
     from cutaway.finetuning.classifier import Classifier
     from cutaway.finetuning.finetune import finetune
     from cutaway.recurrent.gru import GRU

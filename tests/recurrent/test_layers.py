@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -14,10 +15,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.oracles import recurrent as oracle
 from torch import Tensor
+from torch.nn.utils.rnn import PackedSequence
 
 import cutaway.recurrent.lstm as lstm_module
 from cutaway.core.errors import DataError, ShapeError, UsageError
 from cutaway.core.trace import Recorder
+from cutaway.recurrent import fused
 from cutaway.recurrent.gru import GRU
 from cutaway.recurrent.lstm import LSTM
 from cutaway.recurrent.ragged import pack, unpack
@@ -77,7 +80,8 @@ cases = st.builds(
 def run(module: torch.nn.Module, x: Any, start: tuple[Tensor, ...]) -> tuple[Tensor, list[Tensor]]:
     """States, packed ones as their data, and the parts of the final state."""
     states, final = module(x, start if len(start) == 2 else start[0])
-    return getattr(states, "data", states), list(final) if len(start) == 2 else [final]
+    data = states.data if isinstance(states, PackedSequence) else states
+    return data, list(final) if len(start) == 2 else [final]
 
 
 def everything(module: torch.nn.Module, batch: Callable[[list[Tensor]], Any], case: Case) -> list[Tensor]:
@@ -96,11 +100,24 @@ def assert_equal(ours: list[Tensor], theirs: list[Tensor], tolerance: float) -> 
         torch.testing.assert_close(mine, other, atol=tolerance, rtol=tolerance)
 
 
-@settings(max_examples=60, deadline=None)
-@given(cases)
-def test_a_packed_batch_and_its_gradients_equal_torch(case: Case) -> None:
+@settings(max_examples=90, deadline=None)
+@given(cases, st.sampled_from([0.0, 500.0, 3000.0, fused.CALL]))
+def test_a_packed_batch_and_its_gradients_equal_torch(case: Case, call: float) -> None:
+    """Whether it is cut wherever a sequence ends, or hardly at all and padded."""
     ours, theirs = case.pair()
-    assert_equal(everything(ours, pack, case), everything(theirs, pack, case), TOLERANCE[case.dtype])
+    with mock.patch.object(fused, "CALL", call):
+        found = everything(ours, pack, case)
+    assert_equal(found, everything(theirs, pack, case), TOLERANCE[case.dtype])
+
+
+@settings(max_examples=20)
+@given(cases)
+def test_a_long_batch_that_is_cut_equals_torch(case: Case) -> None:
+    case = Case(**{**case.__dict__, "kind": LSTM, "lengths": [40 + case.lengths[0]] * len(case.lengths)})
+    ours, theirs = case.pair()
+    with mock.patch.object(LSTM, "warm_states", 20 * case.hidden):
+        found = everything(ours, torch.stack, case)
+    assert_equal(found, everything(theirs, torch.stack, case), TOLERANCE[case.dtype])
 
 
 @settings(max_examples=30, deadline=None)

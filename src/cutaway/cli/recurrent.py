@@ -1,4 +1,4 @@
-"""`cutaway recurrent train|evaluate|predict|gradients`: an LSTM over word vectors."""
+"""`cutaway recurrent`: LSTMs over word vectors and over characters, trained, scored and read."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import typer
 
 from cutaway.cli import output
 from cutaway.cli.gradients import gradients
+from cutaway.cli.language import generate, train_language
 
 if TYPE_CHECKING:
     from cutaway.finetuning.data import Labelled
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True, help="Room 3: LSTM, step by step.")
 app.command()(gradients)
+app.command()(generate)
+app.command("train-language")(train_language)
 
 
 @app.command()

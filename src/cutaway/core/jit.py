@@ -29,6 +29,7 @@ from cutaway.core.version import VERSION
 
 Sums = Literal["in order", "any order"]
 Calls = Literal["as calls", "inlined"]
+Arrays = Literal["counted", "borrowed"]
 # LLVM's names for it, without the flags that assume that there is no NaN and no infinity.
 FAST_SUMS = {"reassoc", "contract", "nsz", "arcp"}
 
@@ -39,7 +40,11 @@ on_compile: list[Callable[[str, float], None]] = []
 
 
 def kernel(
-    signature: str, *, sums: Sums = "in order", calls: Calls = "as calls"
+    signature: str,
+    *,
+    sums: Sums = "in order",
+    calls: Calls = "as calls",
+    arrays: Arrays = "counted",
 ) -> Callable[[Callable[..., Any]], Any]:
     """Compile a function for flat arrays, without the GIL, cached on disk.
 
@@ -49,6 +54,8 @@ def kernel(
             over a dot product uses whole vector registers; NaN and infinity keep their meaning.
         calls: "inlined" copies the body into every kernel that calls this one. A call hands over each
             array as seven words and counts a reference, which a function of nanoseconds feels.
+        arrays: "borrowed" counts no references to arrays, for a kernel that makes none: threads that
+            share arrays would wait for each other at every count.
 
     Returns:
         A decorator; what it returns is numba's dispatcher, with the plain function at `.py_func`.
@@ -61,12 +68,14 @@ def kernel(
             config: Any = numba.core.config
             before, config.CACHE_DIR = config.CACHE_DIR, str(folder)
             try:
+                options: dict[str, Any] = {"_nrt": arrays == "counted"}
                 compiled = numba.njit(
                     signature,
                     cache=True,
                     nogil=True,
                     error_model="numpy",
                     inline="always" if calls == "inlined" else "never",
+                    **options,
                     fastmath=FAST_SUMS if sums == "any order" else False,
                 )(function)
             finally:

@@ -15,10 +15,10 @@ from torch import Tensor
 
 from cutaway.core.errors import ShapeError
 from cutaway.core.trace import NamedArray, Recorder, Trace
+from cutaway.recurrent.blocks import States
 from cutaway.recurrent.ragged import check_finite
 from cutaway.recurrent.recurrence import Recurrence
 from cutaway.recurrent.rows import Rows, kept_name
-from cutaway.recurrent.runs import States
 
 STATE_NAMES = ("hidden", "cell")
 

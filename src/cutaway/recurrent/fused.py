@@ -14,11 +14,14 @@ from torch.nn import functional
 from torch.nn.utils.rnn import PackedSequence
 
 from cutaway.core.errors import ShapeError
+from cutaway.recurrent.blocks import Costs, ReadBlock, States, hold, plan, read_blocks
 from cutaway.recurrent.ragged import check_finite
 from cutaway.recurrent.recurrence import Recurrence
-from cutaway.recurrent.runs import ReadBlock, States, read_backward, read_forward, runs_of
 
 Batch = TypeVar("Batch", Tensor, PackedSequence)
+
+# What calling the operator once more costs, in multiplications by a weight, measured for the LSTM.
+CALL = 2.4e7
 
 
 def read_batch(layer: Recurrence, x: Batch, state: States | None) -> tuple[Batch, States]:
@@ -45,6 +48,8 @@ def read_batch(layer: Recurrence, x: Batch, state: States | None) -> tuple[Batch
         return packed, _reorder(final, x.unsorted_indices)
     layer.check(x, (None, None, layer.input_size))
     start = _start(layer, x, len(x), state)
+    if not x.is_cuda and x.shape[0] * x.shape[1] > _costs(layer).most:
+        return _read_full(layer, x, start)
     states, *final_parts = layer.operator(x, _handed(start), layer.flat_weights(), *_options(layer), True)
     return states, tuple(final_parts)
 
@@ -60,17 +65,38 @@ def _handed(state: States) -> Any:
 
 
 def _read_packed(layer: Recurrence, x: PackedSequence, start: States) -> tuple[Tensor, States]:
-    """Read a packed batch: by one operator on a GPU, by runs on a CPU."""
+    """Read a packed batch: by one operator on a GPU, block by block on a CPU."""
     if x.data.is_cuda:
         weights, options = layer.flat_weights(), _options(layer)
         data, *final = layer.operator(x.data, x.batch_sizes, _handed(start), weights, *options)
         return data, tuple(final)
-    data, runs, finals = x.data, runs_of(x.batch_sizes), []
+    return _read_blocks(layer, x.data, x.batch_sizes, start)
+
+
+def _read_full(layer: Recurrence, x: Tensor, start: States) -> tuple[Tensor, States]:
+    """Read a full batch as a packed one whose sequences are equally long; (B, T, S·H)."""
+    batch, steps, _ = x.shape
+    data = x.transpose(0, 1).reshape(batch * steps, -1)  # (N, E)
+    sizes = torch.full((steps,), batch)
+    states, final = _read_blocks(layer, data, sizes, start)
+    return states.view(steps, batch, -1).transpose(0, 1), final
+
+
+def _costs(layer: Recurrence) -> Costs:
+    call = CALL / (layer.blocks * layer.hidden_size * (layer.input_size + layer.hidden_size))
+    return Costs(call=call, most=layer.warm_states / layer.hidden_size)
+
+
+def _read_blocks(layer: Recurrence, data: Tensor, sizes: Tensor, start: States) -> tuple[Tensor, States]:
+    """Read a packed batch block by block, layer by layer; (N, S·H), and the final state."""
+    costs, finals = _costs(layer), []
+    laid = [plan(sizes, costs, backward=way == 1) for way in range(layer.streams)]
     for at in range(layer.layers):
         sides = []
-        for side, way in enumerate((read_forward, read_backward)[: layer.streams]):
+        for side in range(layer.streams):
             row = at * layer.streams + side
-            states, final_row = way(data, runs, tuple(p[row] for p in start), _block_reader(layer, row))
+            read = _block_reader(layer, row, padded=laid[side].padded)
+            states, final_row = read_blocks(data, laid[side], tuple(part[row] for part in start), read)
             sides.append(states)
             finals.append(final_row)
         data = torch.cat(sides, dim=1) if len(sides) > 1 else sides[0]
@@ -79,9 +105,11 @@ def _read_packed(layer: Recurrence, x: PackedSequence, start: States) -> tuple[T
     return data, tuple(torch.stack(parts) for parts in zip(*finals, strict=True))
 
 
-def _block_reader(layer: Recurrence, row: int) -> ReadBlock:
+def _block_reader(layer: Recurrence, row: int, *, padded: bool) -> ReadBlock:
     """Return the fused operator of one direction of one layer, for a (T, B, E) block."""
     weights, operator = layer.weights(layer.suffixes[row]), layer.operator
+    if padded:
+        weights[0] = hold(weights[0], layer.held_by)
     options = (True, 1, 0.0, layer.training, False, False)
 
     def read(block: Tensor, state: States) -> tuple[Tensor, States]:

@@ -12,10 +12,10 @@ import torch
 from torch import Tensor
 
 from cutaway.core.trace import Trace
+from cutaway.recurrent.blocks import States
 from cutaway.recurrent.fused import Batch, read_batch
 from cutaway.recurrent.recurrence import Recurrence, Seen
 from cutaway.recurrent.rows import Equation, Override, Rows
-from cutaway.recurrent.runs import States
 
 
 class GRU(Recurrence):
@@ -74,6 +74,7 @@ class GRU(Recurrence):
     blocks: ClassVar = 3
     gates: ClassVar = ("reset_gate", "update_gate", "candidate")
     operator: ClassVar = staticmethod(torch.gru)
+    held_by: ClassVar = (0, 1, 0)
 
     def forward(self, x: Batch, state: Tensor | None = None) -> tuple[Batch, Tensor]:
         """Read a batch by torch's fused operator.

@@ -18,9 +18,9 @@ from torch import Tensor, nn
 
 from cutaway.core.errors import ShapeError, UsageError
 from cutaway.core.trace import Recorder, Trace
+from cutaway.recurrent.blocks import States
 from cutaway.recurrent.ragged import check_finite
 from cutaway.recurrent.rows import Equation, Override, Rows, kept_name
-from cutaway.recurrent.runs import States
 
 Directions = Literal["forward", "both"]
 Seen = Mapping[str, Tensor]
@@ -52,6 +52,10 @@ class Recurrence(nn.Module):
     state_parts: ClassVar[int] = 1
     gates: ClassVar[tuple[str, ...]]
     operator: ClassVar[Callable[..., Any]]
+    # Which gates a pad opens (1) and closes (-1), so that the step keeps the state; all 0 where none can.
+    held_by: ClassVar[tuple[int, ...]]
+    # How many numbers of state one call may compute before its memory grows cold.
+    warm_states: ClassVar[float] = math.inf
 
     def __init__(
         self,

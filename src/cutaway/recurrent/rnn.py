@@ -12,10 +12,10 @@ import torch
 from torch import Tensor
 
 from cutaway.core.trace import Trace
+from cutaway.recurrent.blocks import States
 from cutaway.recurrent.fused import Batch, read_batch
 from cutaway.recurrent.recurrence import Recurrence, Seen
 from cutaway.recurrent.rows import Equation, Override, Rows
-from cutaway.recurrent.runs import States
 
 
 class RNN(Recurrence):
@@ -44,6 +44,7 @@ class RNN(Recurrence):
     blocks: ClassVar = 1
     gates: ClassVar = ("hidden",)
     operator: ClassVar = staticmethod(torch.rnn_tanh)
+    held_by: ClassVar = (0,)
 
     def forward(self, x: Batch, state: Tensor | None = None) -> tuple[Batch, Tensor]:
         """Read a batch by torch's fused operator.

@@ -1,0 +1,136 @@
+"""`cutaway recurrent train-language|generate`: an LSTM that writes character by character."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from cutaway.cli import output
+
+if TYPE_CHECKING:
+    from cutaway.recurrent.language_training import LanguageRun
+
+
+def train_language(
+    text: Path = typer.Argument(help="A text file in UTF-8."),
+    out: Path = typer.Option(Path("runs/language"), help="The run folder."),
+    embedding: int = typer.Option(64, help="Numbers that stand for a character."),
+    hidden: int = typer.Option(256, help="Units of each LSTM layer."),
+    layers: int = typer.Option(2, help="LSTM layers."),
+    dropout: float = typer.Option(0.2, help="Share of embeddings and states that training drops."),
+    streams: int = typer.Option(32, help="Pieces of the text read side by side."),
+    steps: int = typer.Option(96, help="Characters of each stream in one step."),
+    rate: float = typer.Option(4e-3, help="Peak learning rate."),
+    epochs: int = typer.Option(12, help="Passes over the text."),
+    held_out: float = typer.Option(0.1, help="Share at the end of the text that is only scored."),
+    seed: int = typer.Option(0, help="Of weights and dropout."),
+    threads: int = typer.Option(0, help="Cores to use; 0 leaves the choice to torch."),
+    resume: bool = typer.Option(False, "--resume", help="Go on from the run folder's checkpoint."),
+    json: bool = typer.Option(False, "--json", help="Print the result as JSON."),
+) -> None:
+    """Train a character language model; the best epoch stays in the run folder."""
+    import torch
+
+    from cutaway.core.errors import DataError, MissingFileError
+    from cutaway.recurrent.language import LanguageModel, LanguageSettings, bits
+    from cutaway.recurrent.language_training import (
+        LanguageRun,
+        LanguageTraining,
+        load_language_model,
+        split_text,
+        symbols_of,
+    )
+    from cutaway.training.optimizer import OptimizerSettings
+
+    if threads > 0:
+        torch.set_num_threads(threads)
+    if not text.is_file():
+        raise MissingFileError(f"{text} is no file: name a text in UTF-8")
+    try:
+        read = text.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise DataError(f"{text} is not UTF-8: {error}") from error
+    learned, scored = split_text(read, held_out)
+    settings = LanguageTraining(
+        streams=streams,
+        steps=steps,
+        epochs=epochs,
+        seed=seed,
+        optimizer=OptimizerSettings(rate=rate, warmup=0.02),
+    )
+    shape = LanguageSettings(
+        symbols="".join(symbols_of(read)), embedding=embedding, hidden=hidden, layers=layers, dropout=dropout
+    )
+    torch.manual_seed(seed)
+    model = LanguageModel(shape)
+    run = LanguageRun(model, model.encode(learned), model.encode(scored), settings)
+    if resume:
+        run.resume(out)
+    _go(run, out)
+    nats = load_language_model(out).nats(model.encode(scored))
+    if json:
+        output.print_json({"run": str(out), "nats": nats, "bits": bits(nats), "perplexity": 2 ** bits(nats)})
+        return
+    output.console().print(
+        f"held-out {nats:.4f} nats, {bits(nats):.4f} bits a character\nrun: {out}", soft_wrap=True
+    )
+
+
+def _go(run: LanguageRun, out: Path) -> None:
+    """Train with a progress bar, writing every epoch's measures to history.json as it ends."""
+    import json as json_module
+    from dataclasses import asdict
+
+    from cutaway.core.errors import StoppedError
+    from cutaway.core.files import write_text
+    from cutaway.recurrent.language_training import Progress
+
+    path = out / "history.json"
+    epochs = json_module.loads(path.read_text()) if run.done and path.is_file() else []
+    read, seconds = 0, 0.0
+    with output.progress() as bars:
+        task = bars.add_task("training", total=run.total, completed=run.done, note="")
+
+        def listen(event: Progress) -> None:
+            nonlocal read, seconds
+            read, seconds = read + event.characters, seconds + event.seconds
+            note = f"loss {event.loss:.3f}, {read / seconds:,.0f} characters/s"
+            bars.update(task, completed=event.step, note=note)
+            if event.held_out is not None:
+                epochs.append({**asdict(event), "training_seconds": seconds})
+                write_text(path, json_module.dumps(epochs, indent=1) + "\n")
+                bars.console.print(f"step {event.step}: held-out {event.held_out:.4f} nats, {seconds:.0f} s")
+
+        try:
+            run.go(out, listen)
+        except KeyboardInterrupt:
+            raise StoppedError(
+                f"stopped after step {run.done} of {run.total}: go on with the same command and --resume"
+            ) from None
+
+
+def generate(
+    prompt: str = typer.Argument(help="The text so far; - reads standard input."),
+    model: Path = typer.Option(Path("runs/language"), help="A run folder of train-language."),
+    length: int = typer.Option(300, min=1, help="Characters to write."),
+    temperature: float = typer.Option(0.8, help="Divides the scores; 0 takes the likeliest."),
+    top_k: int | None = typer.Option(None, help="Draw from so many of the likeliest."),
+    top_p: float = typer.Option(1.0, help="Draw from the likeliest that together have this probability."),
+    seed: int = typer.Option(0, help="Of the draws."),
+    json: bool = typer.Option(False, "--json", help="Print JSON."),
+) -> None:
+    """Go on from a prompt, character by character."""
+    from rich.text import Text
+
+    from cutaway.recurrent.language_training import load_language_model
+    from cutaway.recurrent.sampling import SamplingSettings
+
+    settings = SamplingSettings(temperature=temperature, top_k=top_k, top_p=top_p, seed=seed)
+    start = output.read_text_argument(prompt)
+    text = "".join(load_language_model(model).generate(start, length, settings))
+    if json:
+        output.print_json({"prompt": start, "text": text})
+        return
+    output.console().print(Text(start + text), soft_wrap=True)

@@ -1,0 +1,102 @@
+"""A training's state on disk: both tables and how far it came; the rest is made again from the corpus."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cutaway.core.errors import FormatError, UsageError
+from cutaway.core.files import whole_file
+from cutaway.embeddings.training_job import Job
+
+if TYPE_CHECKING:
+    from cutaway.embeddings.training import RunSettings
+
+
+def state_name(settings: Any, job: Job, run: RunSettings) -> str:
+    """Return a hash of all that must be the same for a state to fit.
+
+    Args:
+        settings: the model's, a dataclass.
+        job: corpus and epochs.
+        run: schedule and, where copies are joined, threads.
+
+    Returns:
+        64 hexadecimal digits; empty without a state file, for the corpus is not worth reading again.
+    """
+    if run.state_file is None:
+        return ""
+    joined = run.threads if run.schedule == "repeatable" and run.threads > 1 else 0
+    told = [type(settings).__name__, asdict(settings), job.recipe.epochs, job.corpus.digest(), joined]
+    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
+
+
+def save_state(path: Path | None, job: Job, name: str, position: int) -> None:
+    """Write the state as a whole file or none.
+
+    Args:
+        path: the state file; None writes nothing.
+        job: the training.
+        name: from `state_name`.
+        position: blocks or rounds done.
+    """
+    from safetensors.numpy import save_file
+
+    if path is None:
+        return
+    tables = {"inputs": job.inputs, "outputs": job.outputs}
+    hashes = {f"{key}_sha256": _sha256(table) for key, table in tables.items()}
+    facts = {"kind": "word vectors in training", "name": name, "position": str(position), **hashes}
+    with whole_file(path) as part:
+        save_file(tables, part, facts)
+
+
+def load_state(path: Path | None, job: Job, name: str) -> int:
+    """Fill a job's tables from a state file, if there is one.
+
+    Args:
+        path: the state file, which need not exist; None for none.
+        job: the training, before its first step.
+        name: from `state_name`.
+
+    Returns:
+        Blocks or rounds done; 0 without a state.
+
+    Raises:
+        FormatError: the file is damaged, or no state of a training.
+        UsageError: it belongs to another corpus or to other settings.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    if path is None or not path.exists():
+        return 0
+    advice = "delete it to train from the start"
+    try:
+        with safe_open(path, "numpy") as file:
+            facts = file.metadata() or {}
+            if facts.get("kind") != "word vectors in training":
+                raise FormatError(f"{path} holds no interrupted training: name another file")
+            if facts.get("name") != name:
+                raise UsageError(
+                    f"{path} belongs to another corpus or other settings: use those, or {advice}"
+                )
+            tables = {key: file.get_tensor(key) for key in ("inputs", "outputs")}
+            position = int(facts["position"])
+    except (SafetensorError, OSError, KeyError, ValueError) as error:
+        if isinstance(error, (FormatError, UsageError)):
+            raise
+        raise FormatError(f"{path}: a damaged state file ({error}): {advice}") from error
+    for key, target in (("inputs", job.inputs), ("outputs", job.outputs)):
+        if tables[key].shape != target.shape or _sha256(tables[key]) != facts.get(f"{key}_sha256"):
+            raise FormatError(f"{path}: table {key!r} is damaged: {advice}")
+        np.copyto(target, tables[key])
+    return position
+
+
+def _sha256(table: Any) -> str:
+    return hashlib.sha256(np.ascontiguousarray(table).tobytes()).hexdigest()
