@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import pytest
 from fastapi.testclient import TestClient
@@ -116,6 +117,10 @@ class Watched:
     page: Page
     requests: list[str] = field(default_factory=list)
     wrongs: list[str] = field(default_factory=list)
+
+    def questions(self, path: str) -> list[str]:
+        """The requests for one path: fonts and icons may come late, and are none."""
+        return [request for request in self.requests if urlsplit(request).path == path]
 
 
 WATCH_POLICY = """

@@ -246,7 +246,7 @@ def test_any_text_is_shown_as_text(server: Any, watched: Any, text: str) -> None
 def test_a_text_beyond_the_limit_is_refused_in_the_page(server: Any, watched: Any) -> None:
     page = watched.page
     open_page(page, server.address)
-    asked = len(watched.requests)
+    asked = len(watched.questions("/api/tour"))
     page.evaluate(
         "text => { const box = document.querySelector('textarea'); box.value = text; box.dispatchEvent(new Event('input')); }",
         "good film " * 100_000,
@@ -255,7 +255,7 @@ def test_a_text_beyond_the_limit_is_refused_in_the_page(server: Any, watched: An
     alert = page.wait_for_selector("[role='alert']")
     assert alert.inner_text().startswith("This text takes 1,000,0")
     assert "the lab takes 256,000: shorten it" in alert.inner_text()
-    assert len(watched.requests) == asked
+    assert len(watched.questions("/api/tour")) == asked
 
 
 def test_a_text_without_words_is_one_line_and_the_next_one_works(server: Any, watched: Any) -> None:
