@@ -34,6 +34,7 @@ from cutaway.catalog.resolve import resolve
 from cutaway.core.errors import CutawayError
 from cutaway.tokenization.formats.tiktoken import read_tiktoken
 from cutaway.tokenization.tokenizer import Tokenizer
+from cutaway.tokenization.treebank.fast import treebank_batch
 from cutaway.tokenization.treebank.words import treebank_words
 
 REVIEWS = 10_000
@@ -192,14 +193,22 @@ def unigram() -> list[Row]:
 def words() -> list[Row]:
     from nltk.tokenize import NLTKWordTokenizer
 
-    texts = reviews()[:300]
+    texts = reviews()[:2000]
     reference, size = NLTKWordTokenizer(), megabytes(texts)
     found = compared(
-        lambda: [treebank_words(text) for text in texts],
+        lambda: treebank_batch(texts, threads=1),
         {named("nltk"): lambda: [reference.tokenize(text) for text in texts]},
+    )
+    few, small = texts[:200], megabytes(texts[:200])
+    opened = compared(
+        lambda: [treebank_words(text) for text in few],
+        {named("nltk"): lambda: [reference.tokenize(text) for text in few]},
         3,
     )
-    return [_row(f"Treebank words with places, open path, {size:.2f} MB", found, size)]
+    return [
+        _row(f"Treebank words with places to arrays, {size:.1f} MB", found, size),
+        _row(f"Treebank words with places, open path, {small:.2f} MB", opened, small),
+    ]
 
 
 def training() -> list[Row]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from cutaway.cli import output
+from cutaway.cli.words import words
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from cutaway.tokenization.tokenizer import Tokenizer
 
 app = typer.Typer(no_args_is_help=True, help="Room 1: text to ids and back.")
+app.command()(words)
 
 TOKENIZER = typer.Option(
     "bert-base-uncased",
@@ -105,7 +107,7 @@ def encode_file(
 def train(
     files: list[str] = typer.Argument(help="Files with a text a line, or Parquet; '-' is standard input."),
     out: Path = typer.Option(..., "--out", help="The file to write: tokenizer.json, or .model of unigram."),
-    model: str = typer.Option("bpe", "--model", help="bpe, wordpiece or unigram."),
+    model: str = typer.Option("bpe", "--model", help="bpe, wordpiece, unigram, or words for whole words."),
     vocab_size: int = typer.Option(16_000, "--vocab-size", help="How many tokens."),
     column: str = COLUMN,
     trace: int = typer.Option(0, "--trace", help="Show so many of the first merges, or rounds."),
@@ -118,6 +120,9 @@ def train(
     from cutaway.tokenization.training.trainer import trace_training, train_pipeline
 
     texts = (text for rows in _shown(_batches(read_texts(files, column)), "reading") for text in rows)
+    if model == "words":
+        _train_words(texts, out, vocab_size, json)
+        return
     pipeline, learned = train_pipeline(texts, model=model, vocab_size=vocab_size)  # type: ignore[arg-type]
     loaded = Tokenizer(pipeline)
     loaded.save(out)
@@ -132,6 +137,18 @@ def train(
     output.console().print(
         f"{out}: {loaded.vocab_size:,} tokens after {len(learned):,} {steps}", soft_wrap=True
     )
+
+
+def _train_words(texts: Iterator[str], out: Path, vocab_size: int, json: bool) -> None:
+    from cutaway.tokenization.word_vocabulary import WordVocabulary
+
+    built = WordVocabulary.build(texts, max_size=vocab_size)
+    built.save(out)
+    told = {"vocabulary": str(out), "words": len(built), "seen": sum(built.counts.values())}
+    if json:
+        output.print_json(told)
+        return
+    output.console().print(f"{out}: {len(built):,} words, seen {told['seen']:,} times", soft_wrap=True)
 
 
 @app.command()

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +21,8 @@ from cutaway.tokenization.batch import Batch
 
 Ints = NDArray[np.int32]
 Longs = NDArray[np.int64]
+EncodeOpen = Callable[[str], list[int]]
+Done = TypeVar("Done")
 
 BLOCK = 1 << 17  # characters
 MOST_TOKENS = 1 << 62
@@ -64,14 +67,48 @@ def encode_blocks(
     Raises:
         DataError: a row is not a string.
     """
-    bounds = _block_bounds(_lengths(texts))
-    if threads == 1 or len(bounds) <= 2:
-        blocks = [work(texts[first:last]) for first, last in pairwise(bounds)]
-    else:
-        with ThreadPoolExecutor(threads) as pool:
-            blocks = list(pool.map(lambda pair: work(texts[pair[0] : pair[1]]), pairwise(bounds)))
+    blocks = over_blocks(texts, work, threads)
     ids = blocks[0][0] if len(blocks) == 1 else np.concatenate([ids for ids, _ in blocks])
     return Batch(ids=ids, row_starts=starts_of(np.concatenate([lengths for _, lengths in blocks])))
+
+
+def over_blocks(texts: Sequence[str], work: Callable[[Sequence[str]], Done], threads: int) -> list[Done]:
+    """Return what becomes of each block of rows, in order.
+
+    Args:
+        texts: the rows.
+        work: what is done with a block's rows.
+        threads: how many blocks are worked on at once.
+
+    Raises:
+        DataError: a row is not a string.
+    """
+    bounds = _block_bounds(_lengths(texts))
+    if threads == 1 or len(bounds) <= 2:
+        return [work(texts[first:last]) for first, last in pairwise(bounds)]
+    with ThreadPoolExecutor(threads) as pool:
+        return list(pool.map(lambda pair: work(texts[pair[0] : pair[1]]), pairwise(bounds)))
+
+
+def with_open_rows(
+    found: tuple[Ints, Longs], rows: Sequence[bytes | None], texts: Sequence[str], encode_open: EncodeOpen
+) -> tuple[Ints, Longs]:
+    """Return ids and lengths of a block, rows that the kernel was not given encoded by the open path.
+
+    Args:
+        found: ids and where each row's start, without those rows.
+        rows: None for each of those.
+        texts: the block's rows.
+        encode_open: the open path.
+    """
+    ids, row_starts = found
+    if None not in rows:
+        return ids, np.diff(row_starts)
+    whole = np.split(ids, row_starts[1:-1])
+    for at, row in enumerate(rows):
+        if row is None:
+            whole[at] = np.array(encode_open(texts[at]), np.int32)
+    return np.concatenate(whole), np.array([len(part) for part in whole], np.int64)
 
 
 def processors() -> int:

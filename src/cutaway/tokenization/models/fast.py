@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING, Protocol
 
 from cutaway.tokenization.aligned import AlignedText
@@ -50,7 +51,7 @@ def fast_encoder(pipeline: Pipeline) -> FastEncoder | None:
     Args:
         pipeline: all stages but the post-processor count.
     """
-    return _wordpiece(pipeline) or _byte_pairs(pipeline) or _unigram(pipeline)
+    return _wordpiece(pipeline) or _byte_pairs(pipeline) or _marked_pairs(pipeline) or _unigram(pipeline)
 
 
 def _wordpiece(pipeline: Pipeline) -> FastEncoder | None:
@@ -110,6 +111,32 @@ def _byte_level_split(splitter: Splitter) -> tuple[Rules, bool] | None:
     assert isinstance(cut, Split)
     rules = KNOWN.get(cut.pattern.text) if cut.pattern.kind == "regex" else None
     return None if rules is None else (rules, False)
+
+
+def _marked_pairs(pipeline: Pipeline) -> FastEncoder | None:
+    from cutaway.tokenization.models.bpe import BytePairEncoding
+
+    model = pipeline.model
+    if not isinstance(model, BytePairEncoding) or any(token.normalized for token in pipeline.added):
+        return None
+    settings = model.settings
+    if settings.prefix or settings.suffix or settings.whole_words != "merged":
+        return None
+    # Without merges, the kernels take a token's id for its rank.
+    in_order = model.merges is not None or _grow_with_ids(model.ranks, model.vocabulary)
+    if not in_order:
+        return None
+    from cutaway.tokenization.models.fast_marked_bpe import FastMarkedPairs
+    from cutaway.tokenization.models.marked_text import marked_text
+
+    text = marked_text(pipeline.normalizer, pipeline.splitter, model.whole)
+    openings = {token.content[:2] for token in pipeline.added if token.content}
+    return FastMarkedPairs(model, text, sorted(openings)) if text else None
+
+
+def _grow_with_ids(ranks: Mapping[str, int], ids: Mapping[str, int]) -> bool:
+    merged = sorted(((ids[token], rank) for token, rank in ranks.items() if len(token) > 1))
+    return all(first[1] < second[1] for first, second in pairwise(merged))
 
 
 def _unigram(pipeline: Pipeline) -> FastEncoder | None:

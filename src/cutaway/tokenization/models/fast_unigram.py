@@ -18,7 +18,7 @@ import numpy as np
 from cutaway.tokenization.batch import Batch
 from cutaway.tokenization.kernels import unigram as kernels
 from cutaway.tokenization.kernels.tokens import MEMORY_SLOT, PADDING
-from cutaway.tokenization.models.blocks import Ints, Limits, Longs, Scratch, encode_blocks
+from cutaway.tokenization.models.blocks import Ints, Limits, Longs, Scratch, encode_blocks, with_open_rows
 from cutaway.tokenization.models.plain_text import PlainText
 from cutaway.tokenization.models.unigram import Unigram
 from cutaway.tokenization.normalizers.sentencepiece import SPACE
@@ -105,14 +105,7 @@ class FastUnigram:
             (limits.first_id, limits.last_id, limits.most),
             (ids, row_starts),
         )
-        found = ids[:used].copy()
-        if None not in rows:
-            return found, np.diff(row_starts)
-        whole = np.split(found, row_starts[1:-1])
-        for at, row in enumerate(rows):
-            if row is None:
-                whole[at] = np.array(encode_open(texts[at]), np.int32)
-        return np.concatenate(whole), np.array([len(part) for part in whole], np.int64)
+        return with_open_rows((ids[:used].copy(), row_starts), rows, texts, encode_open)
 
     def _normalized(self, text: str) -> bytes | None:
         """Return a row as the kernel reads it, None for one that is for the open path."""
