@@ -34,6 +34,7 @@ from cutaway.tokenization.kernels.tokens import (
 )
 
 MEMORY_IDS = 3
+FRONT = 1 << 14  # words in the memory that is asked first: small enough for the second-level cache
 SHORT = 24  # symbols up to which merging looks at every pair
 OPENINGS = 256  # ids of which the ranks of all pairs stand in a square
 # Where the fallbacks for a character without a symbol stand, behind those of the 256 bytes.
@@ -46,11 +47,11 @@ _NONE, _ONE, _UNREACHED = np.uint64(0), np.uint64(1), np.uint64(UNREACHED)
 # pairs of the first ids, where bytes mostly are.
 MERGING = "Tuple((uint64[::1], int32[::1], int32[::1], int32[::1], int32[::1]))"
 # The word table, the merges, what tokens are laid by; the memory, and room for ranks.
-_TABLES = f"Tuple((uint64[::1], {MERGING}, {TILES}, uint64[::1], int32[::1]))"
+_TABLES = f"Tuple((uint64[::1], {MERGING}, {TILES}, uint64[::1], int32[::1], uint64[::1]))"
 _STRETCHES = "Tuple((int64[::1], int64[::1], int32[::1], int64[::1]))"
 
 
-@kernel(f"int64(int32[::1], int64, int64, {MERGING}, int32[::1])", calls="inlined")
+@kernel(f"int64(int32[::1], int64, int64, {MERGING}, int32[::1])", calls="inlined", arrays="borrowed")
 def merge_short(symbols: Any, first: Any, count: Any, merging: Any, ranks: Any) -> Any:
     """Merge symbols[first:first + count] in place; return how many are left. Looks at all pairs each time.
 
@@ -84,7 +85,7 @@ def merge_short(symbols: Any, first: Any, count: Any, merging: Any, ranks: Any) 
     return count
 
 
-@kernel("void(int64[::1], int64, int64)")
+@kernel("void(int64[::1], int64, int64)", arrays="borrowed")
 def sift_down(heap: Any, at: Any, size: Any) -> None:
     """Let the number at heap[at] sink until both below it are larger."""
     moving = heap[at]
@@ -101,7 +102,7 @@ def sift_down(heap: Any, at: Any, size: Any) -> None:
     heap[at] = moving
 
 
-@kernel("void(int64[::1], int64)")
+@kernel("void(int64[::1], int64)", arrays="borrowed")
 def sift_up(heap: Any, at: Any) -> None:
     """Let the number at heap[at] rise until the one above it is smaller."""
     moving = heap[at]
@@ -160,7 +161,7 @@ def merge_long(symbols: Any, first: Any, count: Any, pairs: Any, made: Any) -> A
     return left
 
 
-@kernel(f"int64({TEXT}, int64, int64, {MERGING}, int32[::1], int64)", calls="inlined")
+@kernel(f"int64({TEXT}, int64, int64, {MERGING}, int32[::1], int64)", calls="inlined", arrays="borrowed")
 def add_symbols(text: Any, start: Any, end: Any, merging: Any, out: Any, at: Any) -> Any:
     """Write the symbols that text[start:end] is made of from out[at] on; return the next place."""
     table, fallbacks = merging[2], merging[3]
@@ -187,7 +188,11 @@ def add_symbols(text: Any, start: Any, end: Any, merging: Any, out: Any, at: Any
     return at
 
 
-@kernel(f"int64({TEXT}, UniTuple(int64, 2), {MERGING}, int32[::1], int32[::1], int64)", calls="inlined")
+@kernel(
+    f"int64({TEXT}, UniTuple(int64, 2), {MERGING}, int32[::1], int32[::1], int64)",
+    calls="inlined",
+    arrays="borrowed",
+)
 def merge_word(text: Any, word: Any, merging: Any, ranks: Any, ids: Any, at: Any) -> Any:
     """Write the ids of text[word[0]:word[1]] from ids[at] on, by merging; return the next place."""
     count = add_symbols(text, word[0], word[1], merging, ids, at) - at
@@ -196,7 +201,7 @@ def merge_word(text: Any, word: Any, merging: Any, ranks: Any, ids: Any, at: Any
     return at + merge_long(ids, at, count, merging[0], merging[1])
 
 
-@kernel(f"int64({TEXT}, int64, int64, {_TABLES}, int32[::1], int64)", calls="inlined")
+@kernel(f"int64({TEXT}, int64, int64, {_TABLES}, int32[::1], int64)", calls="inlined", arrays="borrowed")
 def split_word(text: Any, start: Any, end: Any, tables: Any, ids: Any, at: Any) -> Any:
     """Write the ids of a word that is no token; return the next place."""
     if end - start > SHORT and len(tables[2][1]) > 0:
@@ -206,7 +211,7 @@ def split_word(text: Any, start: Any, end: Any, tables: Any, ids: Any, at: Any) 
     return merge_word(text, (start, end), tables[1], tables[4], ids, at)
 
 
-@kernel(f"int64({TEXT}, int64, int64, {_TABLES}, int32[::1], int64)")
+@kernel(f"int64({TEXT}, int64, int64, {_TABLES}, int32[::1], int64)", arrays="borrowed")
 def long_word(text: Any, start: Any, end: Any, tables: Any, ids: Any, at: Any) -> Any:
     """Write the ids of a word that does not pack; return the next place."""
     tokens = tables[2][4]
@@ -218,7 +223,7 @@ def long_word(text: Any, start: Any, end: Any, tables: Any, ids: Any, at: Any) -
     return at + 1
 
 
-@kernel(f"int64({TEXT}, int64, int64, {_TABLES}, int32[::1], int64)", calls="inlined")
+@kernel(f"int64({TEXT}, int64, int64, {_TABLES}, int32[::1], int64)", calls="inlined", arrays="borrowed")
 def rare_word(text: Any, start: Any, end: Any, tables: Any, ids: Any, at: Any) -> Any:
     """Write the ids of a word that packs and is no token, from memory if it was met before."""
     memory = tables[3]
@@ -237,21 +242,44 @@ def rare_word(text: Any, start: Any, end: Any, tables: Any, ids: Any, at: Any) -
     return after
 
 
-@kernel(f"int64({TEXT}, int32[::1], UniTuple(int64, 3), {_TABLES}, int32[::1], int64)")
+@kernel(
+    f"int64({TEXT}, UniTuple(int64, 2), UniTuple(uint64, 2), int64, {_TABLES}, int32[::1], int64)",
+    arrays="borrowed",
+)
+def new_word(text: Any, word: Any, packed_word: Any, slot: Any, tables: Any, ids: Any, at: Any) -> Any:
+    """Write the ids of text[word[0]:word[1]], and keep them at front[slot]; return the next place."""
+    known, front = tables[0], tables[5]
+    low, high = packed_word
+    place = word_slot(known, low, high)
+    if known[place + 1] != 0:
+        ids[at] = known[place + 2]
+        after = at + 1
+    else:
+        after = rare_word(text, word[0], word[1], tables, ids, at)
+    count = after - at
+    if count <= MEMORY_IDS:
+        front[slot], front[slot + 1] = low, high
+        front[slot + 2] = np.uint64(ids[at]) | np.uint64(ids[at + 1] if count > 1 else 0) << _HALF
+        front[slot + 3] = np.uint64(ids[at + 2] if count > 2 else 0) | np.uint64(count) << _HALF
+    return after
+
+
+@kernel(f"int64({TEXT}, int32[::1], UniTuple(int64, 3), {_TABLES}, int32[::1], int64)", arrays="borrowed")
 def encode_words(text: Any, words: Any, part: Any, tables: Any, ids: Any, at: Any) -> Any:
     """Write the ids of words part[0] to part[1], the first of which starts at text[part[2]]."""
-    known = tables[0]
+    front = tables[5]
     first, last, start = part
     for word in range(first, last):
         end = np.int64(words[word])
         if end - start <= PACKED:
             low, high = packed(text, start, end)
-            slot = word_slot(known, low, high)
-            if known[slot + 1] != 0:
-                ids[at] = known[slot + 2]
-                at += 1
+            slot, met = memory_slot(front, low, high)
+            if met != 0:
+                opening, closing = front[slot + 2], front[slot + 3]
+                ids[at], ids[at + 1], ids[at + 2] = opening & _LOW_HALF, opening >> _HALF, closing & _LOW_HALF
+                at += np.int64(closing >> _HALF)
             else:
-                at = rare_word(text, start, end, tables, ids, at)
+                at = new_word(text, (start, end), (low, high), slot, tables, ids, at)
         else:
             at = long_word(text, start, end, tables, ids, at)
         start = end
@@ -259,7 +287,8 @@ def encode_words(text: Any, words: Any, part: Any, tables: Any, ids: Any, at: An
 
 
 @kernel(
-    f"int64({TEXT}, int32[::1], {_STRETCHES}, {_TABLES}, UniTuple(int64, 3), Tuple((int32[::1], int64[::1])))"
+    f"int64({TEXT}, int32[::1], {_STRETCHES}, {_TABLES}, UniTuple(int64, 3), Tuple((int32[::1], int64[::1])))",
+    arrays="borrowed",
 )
 def encode_rows(text: Any, words: Any, stretches: Any, tables: Any, settings: Any, out: Any) -> Any:
     """Write the ids of every row; return how many.

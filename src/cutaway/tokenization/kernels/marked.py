@@ -18,7 +18,7 @@ _FIRST, _SECOND, _THIRD, _SIZE = 0xE2, 0x96, 0x81, 3
 EACH, RUNS, NOWHERE = 0, 1, 2
 
 
-@kernel(f"void({TEXT}, int64[::1], int64, int32[::1], int64[::1])")
+@kernel(f"void({TEXT}, int64[::1], int64, int32[::1], int64[::1])", arrays="borrowed")
 def cut_at_marks(text: Any, bounds: Any, cuts: Any, words: Any, firsts: Any) -> None:
     """Write the end of every word, and the number of each row's first word.
 

@@ -41,7 +41,7 @@ _TOP = np.uint64(56)
 TEXT = "Array(uint8, 1, 'C', readonly=True)"  # a view of Python's own bytes
 
 
-@kernel(f"uint64({TEXT}, int64)")
+@kernel(f"uint64({TEXT}, int64)", arrays="borrowed")
 def eight_bytes(text: Any, at: Any) -> Any:
     """Return text[at:at + 8] as one number, the first byte lowest. One load: LLVM sees through the sum."""
     i = np.uint64(at)
@@ -54,7 +54,7 @@ def eight_bytes(text: Any, at: Any) -> Any:
     return low | np.uint64(text[i + np.uint64(7)]) << np.uint64(56)
 
 
-@kernel(f"int64({TEXT}, int64, int64, uint64)")
+@kernel(f"int64({TEXT}, int64, int64, uint64)", arrays="borrowed")
 def skip_letters(text: Any, at: Any, end: Any, fold: Any) -> Any:
     """Return the first place from `at` on without an ASCII letter (`fold` of 0x20s), or a small one (0)."""
     while at < end:
@@ -69,7 +69,7 @@ def skip_letters(text: Any, at: Any, end: Any, fold: Any) -> Any:
     return end
 
 
-@kernel(f"UniTuple(int64, 2)({TEXT}, int64, uint8[::1])")
+@kernel(f"UniTuple(int64, 2)({TEXT}, int64, uint8[::1])", arrays="borrowed")
 def class_at(text: Any, at: Any, classes: Any) -> Any:
     """Return the class of the character that starts at text[at], and the place behind it."""
     first = np.int64(text[at])
@@ -82,7 +82,7 @@ def class_at(text: Any, at: Any, classes: Any) -> Any:
     return np.int64(classes[code]), at + size
 
 
-@kernel(f"int64({TEXT}, int64, int64, uint8[::1], int64)")
+@kernel(f"int64({TEXT}, int64, int64, uint8[::1], int64)", arrays="borrowed")
 def numbers_end(text: Any, at: Any, end: Any, classes: Any, most: Any) -> Any:
     """Return the end of the run of numbers from `at` on, at most `most` of them; 0 is no limit."""
     left = most if most > 0 else np.int64(MANY)
@@ -95,7 +95,7 @@ def numbers_end(text: Any, at: Any, end: Any, classes: Any, most: Any) -> Any:
     return at
 
 
-@kernel(f"int64({TEXT}, int64, int64, uint8[::1])")
+@kernel(f"int64({TEXT}, int64, int64, uint8[::1])", arrays="borrowed")
 def letters_end(text: Any, at: Any, end: Any, classes: Any) -> Any:
     """Return the end of the run of letters from `at` on."""
     at = skip_letters(text, at, end, _SMALL)
@@ -107,7 +107,7 @@ def letters_end(text: Any, at: Any, end: Any, classes: Any) -> Any:
     return at
 
 
-@kernel(f"int64({TEXT}, int64, int64, int64)")
+@kernel(f"int64({TEXT}, int64, int64, int64)", arrays="borrowed")
 def contraction_end(text: Any, at: Any, end: Any, case: Any) -> Any:
     """Return the end of s, t, m, d, re, ve or ll at `at`, the place behind a quote; `at` if none is there."""
     if at >= end:
@@ -127,7 +127,7 @@ def contraction_end(text: Any, at: Any, end: Any, case: Any) -> Any:
     return at
 
 
-@kernel(f"int64({TEXT}, int64, int64, uint8[::1], int64[::1])")
+@kernel(f"int64({TEXT}, int64, int64, uint8[::1], int64[::1])", arrays="borrowed")
 def white_end(text: Any, at: Any, end: Any, classes: Any, rules: Any) -> Any:
     """Return the end of the piece of white space from `at` on: the last of several is left to the next."""
     start, last, line = at, at, np.int64(0)
@@ -145,7 +145,7 @@ def white_end(text: Any, at: Any, end: Any, classes: Any, rules: Any) -> Any:
     return last if at < end and last > start else at
 
 
-@kernel(f"int64({TEXT}, int64, int64, uint8[::1], int64[::1])")
+@kernel(f"int64({TEXT}, int64, int64, uint8[::1], int64[::1])", arrays="borrowed")
 def symbols_end(text: Any, at: Any, end: Any, classes: Any, rules: Any) -> Any:
     """Return the end of the run of symbols from `at` on, with the line ends that it draws in."""
     while at < end:
@@ -162,7 +162,7 @@ def symbols_end(text: Any, at: Any, end: Any, classes: Any, rules: Any) -> Any:
     return at
 
 
-@kernel(f"UniTuple(int64, 2)({TEXT}, int64, int64, uint8[::1])")
+@kernel(f"UniTuple(int64, 2)({TEXT}, int64, int64, uint8[::1])", arrays="borrowed")
 def cased_end(text: Any, at: Any, end: Any, classes: Any) -> Any:
     """Match [capitals]*[small]+ and then [capitals]+[small]* from `at` on; return both ends, `at` for none.
 
@@ -189,7 +189,7 @@ def cased_end(text: Any, at: Any, end: Any, classes: Any) -> Any:
     return (both, capitals) if both > start else (start, capitals)
 
 
-@kernel(f"int64({TEXT}, int64, int64, uint8[::1])")
+@kernel(f"int64({TEXT}, int64, int64, uint8[::1])", arrays="borrowed")
 def cased_word_end(text: Any, at: Any, end: Any, classes: Any) -> Any:
     """Return the end of o200k's word from `at` on, with a character before and a contraction behind."""
     known, after = class_at(text, at, classes)
@@ -210,7 +210,7 @@ def cased_word_end(text: Any, at: Any, end: Any, classes: Any) -> Any:
     return found
 
 
-@kernel(f"int64({TEXT}, int64, int64, uint8[::1], int64[::1])")
+@kernel(f"int64({TEXT}, int64, int64, uint8[::1], int64[::1])", arrays="borrowed")
 def word_end(text: Any, at: Any, end: Any, classes: Any, rules: Any) -> Any:
     """Return the end of the word that starts at `at`, before `end`."""
     known, after = class_at(text, at, classes)
@@ -240,7 +240,10 @@ def word_end(text: Any, at: Any, end: Any, classes: Any, rules: Any) -> Any:
     return symbols_end(text, at, end, classes, rules)
 
 
-@kernel(f"int64({TEXT}, UniTuple(int64[::1], 2), uint8[::1], int64[::1], int32[::1], int64[::1])")
+@kernel(
+    f"int64({TEXT}, UniTuple(int64[::1], 2), uint8[::1], int64[::1], int32[::1], int64[::1])",
+    arrays="borrowed",
+)
 def scan(text: Any, bounds: Any, classes: Any, rules: Any, words: Any, firsts: Any) -> Any:
     """Write the end of each word of each stretch; return how many there are.
 

@@ -48,7 +48,7 @@ _LOW_HALF = np.uint64(0xFFFFFFFF)
 TILES = f"Tuple((uint64[::1], int32[::1], uint32[::1], uint64[::1], {TOKENS}))"
 
 
-@kernel("boolean(uint64[::1], int32[::1], int64, int64, int64, int64)", calls="inlined")
+@kernel("boolean(uint64[::1], int32[::1], int64, int64, int64, int64)", calls="inlined", arrays="borrowed")
 def fit(pairs: Any, history: Any, left: Any, right: Any, left_ends: Any, right_ends: Any) -> Any:
     """Return whether two symbols stay apart until each is gone at its rank, and so do those they came from.
 
@@ -67,13 +67,13 @@ def fit(pairs: Any, history: Any, left: Any, right: Any, left_ends: Any, right_e
             right_ends, right = right_made, np.int64(history[HISTORY * right + 1])
 
 
-@kernel(f"int64({TEXT}, int64)", calls="inlined")
+@kernel(f"int64({TEXT}, int64)", calls="inlined", arrays="borrowed")
 def opening(text: Any, at: Any) -> Any:
     """Return a hash of the four bytes from `at` on."""
     return np.int64(((eight_bytes(text, at) & _FOUR_BYTES) * _MIX) >> _HASH_SHIFT)
 
 
-@kernel(f"int64({TEXT}, int64, int64, {TILES})", calls="inlined")
+@kernel(f"int64({TEXT}, int64, int64, {TILES})", calls="inlined", arrays="borrowed")
 def token_at(text: Any, start: Any, end: Any, tiles: Any) -> Any:
     """Return the id of the longest token at text[start:] that ends at `end` or before, -1 for none."""
     words, tokens = tiles[3], tiles[4]

@@ -38,7 +38,7 @@ _SIXTEEN, _TOP = np.uint64(16), np.uint64(56)
 TOKENS = f"Tuple(({TEXT}, int64[::1], uint64[::1]))"  # all tokens' bytes, where each starts, and the table
 
 
-@kernel(f"UniTuple(uint64, 2)({TEXT}, int64, int64)")
+@kernel(f"UniTuple(uint64, 2)({TEXT}, int64, int64)", arrays="borrowed")
 def packed(text: Any, start: Any, end: Any) -> Any:
     """Return text[start:end], at most fifteen bytes, as two numbers: the bytes, zeros, the length.
 
@@ -53,13 +53,13 @@ def packed(text: Any, start: Any, end: Any) -> Any:
     return low, high | size << _TOP
 
 
-@kernel("uint64(uint64, uint64)")
+@kernel("uint64(uint64, uint64)", arrays="borrowed")
 def mixed(low: Any, high: Any) -> Any:
     """Return a hash of two numbers; its upper half is the good one."""
     return ((low ^ (high * _MIX_B)) * _MIX_A) >> _HALF
 
 
-@kernel("UniTuple(int64, 2)(uint64[::1], uint64, uint64)", calls="inlined")
+@kernel("UniTuple(int64, 2)(uint64[::1], uint64, uint64)", calls="inlined", arrays="borrowed")
 def memory_slot(memory: Any, low: Any, high: Any) -> Any:
     """Return a packed word's slot in a memory of words and 1 if it is there, else the slot for it and 0.
 
@@ -78,7 +78,7 @@ def memory_slot(memory: Any, low: Any, high: Any) -> Any:
     return slot, np.int64(1)
 
 
-@kernel("int64(uint64[::1], uint64, uint64)")
+@kernel("int64(uint64[::1], uint64, uint64)", arrays="borrowed")
 def word_slot(words: Any, low: Any, high: Any) -> Any:
     """Return where the packed word stands in the word table, or the empty slot where it would."""
     mask = np.uint64(len(words) // WORD_SLOT - 1)
@@ -90,7 +90,7 @@ def word_slot(words: Any, low: Any, high: Any) -> Any:
         at = (at + _ONE) & mask
 
 
-@kernel(f"uint64({TEXT}, int64, int64)")
+@kernel(f"uint64({TEXT}, int64, int64)", arrays="borrowed")
 def token_hash(text: Any, start: Any, end: Any) -> Any:
     """Return a hash of text[start:end]."""
     hashed = np.uint64(end - start) * _MIX_B
@@ -104,7 +104,7 @@ def token_hash(text: Any, start: Any, end: Any) -> Any:
     return hashed
 
 
-@kernel(f"int64({TEXT}, int64, int64, uint64, {TOKENS})")
+@kernel(f"int64({TEXT}, int64, int64, uint64, {TOKENS})", arrays="borrowed")
 def token_slot(text: Any, start: Any, end: Any, hashed: Any, tokens: Any) -> Any:
     """Return the slot of the token text[start:end] in the table of all tokens, or the empty one for it."""
     letters, starts, table = tokens
@@ -124,7 +124,7 @@ def token_slot(text: Any, start: Any, end: Any, hashed: Any, tokens: Any) -> Any
         place = (place + _ONE) & mask
 
 
-@kernel("int64(uint64[::1], int64, int64)")
+@kernel("int64(uint64[::1], int64, int64)", arrays="borrowed")
 def pair_rank(pairs: Any, left: Any, right: Any) -> Any:
     """Return the rank at which two symbols merge, NO_RANK if they never do."""
     key = np.uint64(left) << _SYMBOL_BITS | np.uint64(right)
@@ -137,7 +137,7 @@ def pair_rank(pairs: Any, left: Any, right: Any) -> Any:
         at = (at + _ONE) & mask
 
 
-@kernel("void(uint64[::1], int64, int64, int64)")
+@kernel("void(uint64[::1], int64, int64, int64)", arrays="borrowed")
 def add_pair(pairs: Any, left: Any, right: Any, rank: Any) -> None:
     """Put a merge into the table, unless the pair is there."""
     key = np.uint64(left) << _SYMBOL_BITS | np.uint64(right)

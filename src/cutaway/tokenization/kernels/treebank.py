@@ -59,7 +59,7 @@ _FIRST_HALVES = np.array([3, 1, 3, 3, 3, 3, 4, 3, 2, 2], np.int64)
 _CONTRACTIONS, _WANNA = 8, 7
 
 
-@kernel(f"int64({ROW}, int64, int64)")
+@kernel(f"int64({ROW}, int64, int64)", arrays="borrowed")
 def reads(row: Any, at: Any, which: Any) -> Any:
     """Tell whether word number `which` stands at place `at`, uncut, in upper or lower case."""
     codes, cut, _, letters, _, _, end = row
@@ -71,7 +71,7 @@ def reads(row: Any, at: Any, which: Any) -> Any:
     return np.int64(1)
 
 
-@kernel(f"void({ROW}, {LIST})")
+@kernel(f"void({ROW}, {LIST})", arrays="borrowed")
 def quotes_that_open(row: Any, listed: Any) -> None:
     """A quotation mark opens after a space or an opening bracket: `"`, or two single ones."""
     codes, cut, _, _, _, _, end = row
@@ -92,7 +92,7 @@ def quotes_that_open(row: Any, listed: Any) -> None:
             cut[at] = cut[at + 2] = 1
 
 
-@kernel(f"int64({ROW}, int64)")
+@kernel(f"int64({ROW}, int64)", arrays="borrowed")
 def is_clitic(row: Any, at: Any) -> Any:
     """Tell whether re, ve, ll, m, t, s, d or n stands at place `at`, and no more of a word."""
     codes, cut, _, letters, _, _, end = row
@@ -109,7 +109,7 @@ def is_clitic(row: Any, at: Any) -> Any:
     return np.int64(two and not is_of(row, code_after(row, at + 2), WORD))
 
 
-@kernel(f"void({ROW}, {LIST})")
+@kernel(f"void({ROW}, {LIST})", arrays="borrowed")
 def apostrophes_that_begin(row: Any, listed: Any) -> None:
     """An apostrophe that begins a word stands alone, unless all that follows is a clitic."""
     codes, cut, _, _, _, _, _ = row
@@ -122,7 +122,7 @@ def apostrophes_that_begin(row: Any, listed: Any) -> None:
             cut[at + 1] = 1
 
 
-@kernel(f"void({ROW})")
+@kernel(f"void({ROW})", arrays="borrowed")
 def last_full_stop(row: Any) -> None:
     """A full stop stands alone if only closing marks and space follow to the end."""
     codes, cut, classes, _, _, first, last = row
@@ -141,7 +141,7 @@ def last_full_stop(row: Any) -> None:
             cut[end - 1] = cut[end] = cut[last] = 1
 
 
-@kernel(f"void({ROW}, {LIST})")
+@kernel(f"void({ROW}, {LIST})", arrays="borrowed")
 def colons_and_commas(row: Any, listed: Any) -> None:
     """: and , stand alone unless a digit follows; what follows one is not looked at again."""
     codes, cut, _, _, _, first, end = row
@@ -159,7 +159,7 @@ def colons_and_commas(row: Any, listed: Any) -> None:
         cut[end - 1] = cut[end] = 1
 
 
-@kernel(f"void({ROW}, {LIST})")
+@kernel(f"void({ROW}, {LIST})", arrays="borrowed")
 def apostrophes_that_end(row: Any, listed: Any) -> None:
     """An apostrophe before a space stands alone."""
     codes, cut, _, _, _, _, _ = row
@@ -172,7 +172,7 @@ def apostrophes_that_end(row: Any, listed: Any) -> None:
                 cut[at] = 1
 
 
-@kernel(f"void({ROW}, {LIST})")
+@kernel(f"void({ROW}, {LIST})", arrays="borrowed")
 def closing_marks(row: Any, listed: Any) -> None:
     """» ” ’, two apostrophes and the double quotes that are left close."""
     codes, cut, _, _, _, first, end = row
@@ -187,7 +187,7 @@ def closing_marks(row: Any, listed: Any) -> None:
             cut[at] = cut[at + 1] = 1
 
 
-@kernel(f"void({ROW}, {LIST})")
+@kernel(f"void({ROW}, {LIST})", arrays="borrowed")
 def clitics(row: Any, listed: Any) -> None:
     """'s 'm 'd and a lone apostrophe part from the end of a word; then 'll 're 've and n't."""
     codes, cut, classes, _, _, first, end = row
@@ -228,7 +228,7 @@ def clitics(row: Any, listed: Any) -> None:
             cut[start] = 1
 
 
-@kernel(f"void({ROW}, {LIST}, {LIST})")
+@kernel(f"void({ROW}, {LIST}, {LIST})", arrays="borrowed")
 def halves(row: Any, listed: Any, beginnings: Any) -> None:
     """Two words written as one part, and 'tis and 'twas after a space."""
     codes, cut, _, _, _, _, _ = row
@@ -259,7 +259,7 @@ _ROOM = "Tuple((uint8[::1], uint8[::1], int32[::1], int32[::1]))"
 _OUT = "Tuple((int32[::1], int32[::1], uint8[::1], int64[::1]))"
 
 
-@kernel(f"int64(int32[::1], int64[::1], {_TABLES}, {_ROOM}, {_OUT})")
+@kernel(f"int64(int32[::1], int64[::1], {_TABLES}, {_ROOM}, {_OUT})", arrays="borrowed")
 def cut_rows(codes: Any, bounds: Any, tables: Any, room: Any, out: Any) -> Any:
     """Write the words of every row; return how many.
 

@@ -1,7 +1,7 @@
 """Text under the compiled rules of the treebank: where its marks stand, its cuts, its words.
 
-The definition is treebank/marks.py. A row is code points, one slot more than it has characters: `cut` tells at
-place `at` whether there is a cut before it, and in the last slot whether there is one at the end.
+The definition is treebank/marks.py. A row is code points, one slot more than it has characters: `cut` tells
+at place `at` whether there is a cut before it, and in the last slot whether there is one at the end.
 
 Nothing is validated here.
 """
@@ -31,7 +31,7 @@ ROW = "Tuple((int32[::1], uint8[::1], uint8[::1], uint8[::1], uint8[::1], int64,
 LIST = "Tuple((int32[::1], int64))"  # places, and how many
 
 
-@kernel(f"UniTuple(int64, 2)({ROW}, int32[::1], int32[::1], uint8[::1])")
+@kernel(f"UniTuple(int64, 2)({ROW}, int32[::1], int32[::1], uint8[::1])", arrays="borrowed")
 def list_marks(row: Any, marks: Any, begins: Any, edges: Any) -> Any:
     """List where marks stand, and where a contraction may begin; return how many of each.
 
@@ -61,7 +61,7 @@ def list_marks(row: Any, marks: Any, begins: Any, edges: Any) -> Any:
     return count, beginnings
 
 
-@kernel(f"int64({ROW}, int64)")
+@kernel(f"int64({ROW}, int64)", arrays="borrowed")
 def code_before(row: Any, at: Any) -> Any:
     """Return what a rule sees before place `at`: a space at a cut, -1 at the start."""
     codes, cut, _, _, _, first, _ = row
@@ -70,7 +70,7 @@ def code_before(row: Any, at: Any) -> Any:
     return np.int64(codes[at - 1]) if at > first else np.int64(NONE)
 
 
-@kernel(f"int64({ROW}, int64)")
+@kernel(f"int64({ROW}, int64)", arrays="borrowed")
 def code_after(row: Any, at: Any) -> Any:
     """Return what a rule sees from place `at` on: a space at a cut, -1 at the end."""
     codes, cut, _, _, _, _, end = row
@@ -79,14 +79,14 @@ def code_after(row: Any, at: Any) -> Any:
     return np.int64(codes[at]) if at < end else np.int64(NONE)
 
 
-@kernel(f"int64({ROW}, int64, int64)")
+@kernel(f"int64({ROW}, int64, int64)", arrays="borrowed")
 def is_of(row: Any, code: Any, bits: Any) -> Any:
     """Tell whether a code point has a class; none has at an edge of the text."""
     classes = row[2]
     return np.int64(code >= 0 and classes[code] & bits != 0)
 
 
-@kernel(f"void({ROW}, {LIST}, int64)")
+@kernel(f"void({ROW}, {LIST}, int64)", arrays="borrowed")
 def fence_kind(row: Any, listed: Any, kind: Any) -> None:
     """Cut on both sides of every mark of a kind."""
     codes, cut, _, _, kinds, _, _ = row
@@ -97,7 +97,7 @@ def fence_kind(row: Any, listed: Any, kind: Any) -> None:
             cut[at] = cut[at + 1] = 1
 
 
-@kernel(f"void({ROW}, {LIST}, int64, int64)")
+@kernel(f"void({ROW}, {LIST}, int64, int64)", arrays="borrowed")
 def fence_runs(row: Any, listed: Any, code: Any, least: Any) -> None:
     """Cut around the uncut runs of a mark that are so long; with 0, around each pair in them."""
     codes, cut, _, _, _, _, _ = row

@@ -50,7 +50,7 @@ _ROOM = "Tuple((float64[::1], float64[::1], int32[::1], int32[::1]))"
 _OWN = f"Tuple((uint64[::1], {_ROOM}, uint8[::1]))"
 
 
-@kernel(f"int64({TEXT}, int64[::1], uint64[::1], int32[::1])")
+@kernel(f"int64({TEXT}, int64[::1], uint64[::1], int32[::1])", arrays="borrowed")
 def fill_trie(letters: Any, starts: Any, children: Any, pieces: Any) -> Any:
     """Put pieces into a trie whose edges are pairs of node and byte; return how many nodes it has.
 
@@ -77,20 +77,20 @@ def fill_trie(letters: Any, starts: Any, children: Any, pieces: Any) -> Any:
     return nodes
 
 
-@kernel("int64(uint64[::1], int64, int64)")
+@kernel("int64(uint64[::1], int64, int64)", arrays="borrowed")
 def child_of(children: Any, node: Any, byte: Any) -> Any:
     """Return the node that a byte leads to, -1 if there is none."""
     child = pair_rank(children, node, byte)
     return child if child != NO_RANK else np.int64(-1)
 
 
-@kernel("float64(float64, float64)")
+@kernel("float64(float64, float64)", arrays="borrowed")
 def kept(value: Any, single: Any) -> Any:
     """Return a sum in the precision in which it is kept."""
     return np.float64(np.float32(value)) if single != 0.0 else value
 
 
-@kernel(f"float64({TEXT}, int64, int64, {_MODEL}, float64, {_ROOM})", calls="inlined")
+@kernel(f"float64({TEXT}, int64, int64, {_MODEL}, float64, {_ROOM})", calls="inlined", arrays="borrowed")
 def viterbi(text: Any, start: Any, end: Any, model: Any, before: Any, room: Any) -> Any:
     """Find the best way through text[start:end] when `before` is the sum so far; return its least margin.
 
@@ -147,7 +147,9 @@ def viterbi(text: Any, start: Any, end: Any, model: Any, before: Any, room: Any)
     return margin
 
 
-@kernel(f"int64({TEXT}, int64, int64, {_MODEL}, {_ROOM}, int32[::1], int64)", calls="inlined")
+@kernel(
+    f"int64({TEXT}, int64, int64, {_MODEL}, {_ROOM}, int32[::1], int64)", calls="inlined", arrays="borrowed"
+)
 def write_way(text: Any, start: Any, end: Any, model: Any, room: Any, out: Any, at: Any) -> Any:
     """Write the ids of the way that `viterbi` found from out[at] on; return the next place.
 
@@ -176,7 +178,7 @@ def write_way(text: Any, start: Any, end: Any, model: Any, room: Any, out: Any, 
     return at + count
 
 
-@kernel(f"float64({_MODEL}, {_ROOM}, int64, float64)", calls="inlined")
+@kernel(f"float64({_MODEL}, {_ROOM}, int64, float64)", calls="inlined", arrays="borrowed")
 def sum_of_way(model: Any, room: Any, size: Any, before: Any) -> Any:
     """Return the sum after a word of so many bytes, its pieces added one by one to the sum before it."""
     scores, settings = model[0][2], model[2]
@@ -196,7 +198,7 @@ def sum_of_way(model: Any, room: Any, size: Any, before: Any) -> Any:
     return total
 
 
-@kernel(f"UniTuple(int64, 2)({TEXT}, int64, int64, uint64[::1])", calls="inlined")
+@kernel(f"UniTuple(int64, 2)({TEXT}, int64, int64, uint64[::1])", calls="inlined", arrays="borrowed")
 def place_of(text: Any, start: Any, end: Any, memory: Any) -> Any:
     """Return a word's slot in memory, and 1 if it is there; a word that does not pack has none, -1."""
     if end - start > PACKED:
@@ -208,6 +210,7 @@ def place_of(text: Any, start: Any, end: Any, memory: Any) -> Any:
 @kernel(
     "Tuple((int64, float64))(uint64[::1], int64, float64[::1], UniTuple(float64, 2), int32[::1], int64)",
     calls="inlined",
+    arrays="borrowed",
 )
 def recall(memory: Any, slot: Any, scores: Any, sums: Any, ids: Any, at: Any) -> Any:
     """Write the ids of a word in memory; return the next place, -1 if unsure, and the sum after it.
@@ -230,7 +233,9 @@ def recall(memory: Any, slot: Any, scores: Any, sums: Any, ids: Any, at: Any) ->
 
 
 @kernel(
-    f"void(uint64[::1], {TEXT}, UniTuple(int64, 3), float64, int32[::1], UniTuple(int64, 2))", calls="inlined"
+    f"void(uint64[::1], {TEXT}, UniTuple(int64, 3), float64, int32[::1], UniTuple(int64, 2))",
+    calls="inlined",
+    arrays="borrowed",
 )
 def remember(memory: Any, text: Any, word: Any, margin: Any, ids: Any, part: Any) -> None:
     """Keep the ids[part[0]:part[1]] of a word, if they are few and none is unknown; word[2] is its slot."""
@@ -250,6 +255,7 @@ def remember(memory: Any, text: Any, word: Any, margin: Any, ids: Any, part: Any
 @kernel(
     f"Tuple((int64, float64))({TEXT}, UniTuple(int64, 3), {_MODEL}, {_OWN}, float64, int32[::1], int64)",
     calls="inlined",
+    arrays="borrowed",
 )
 def fresh_word(text: Any, word: Any, model: Any, own: Any, total: Any, ids: Any, at: Any) -> Any:
     """Write the ids of text[word[0]:word[1]], ▁ before it, by Viterbi; return the next place and the sum.

@@ -53,7 +53,7 @@ _FOLDS = "int32[::1], int32[::1], int32[::1], int32[::1]"
 _TABLES = f"Tuple(({_FOLDS}, uint64[::1], int64[::1], uint64[::1], {_SPECIAL}))"
 
 
-@kernel("int64(uint64[::1], uint64, uint64)")
+@kernel("int64(uint64[::1], uint64, uint64)", arrays="borrowed")
 def word_slot(words: Any, low: Any, high: Any) -> Any:
     """Return where the packed word stands in the word table, or the empty slot where it would."""
     mask = np.uint64(len(words) // WORD_SLOT - 1)
@@ -66,7 +66,7 @@ def word_slot(words: Any, low: Any, high: Any) -> Any:
         at = (at + _ONE) & mask
 
 
-@kernel("int64(int64[::1], int64)")
+@kernel("int64(int64[::1], int64)", arrays="borrowed")
 def edge_slot(edges: Any, key: Any) -> Any:
     """Return where the edge with this key stands in the trie, or the empty slot where it would."""
     mask = np.uint64(len(edges) // EDGE_SLOT - 1)
@@ -78,7 +78,7 @@ def edge_slot(edges: Any, key: Any) -> Any:
         at = (at + _ONE) & mask
 
 
-@kernel("int64(int32[::1], int64[::1], uint8[::1], uint64[::1], int64[::1])")
+@kernel("int64(int32[::1], int64[::1], uint8[::1], uint64[::1], int64[::1])", arrays="borrowed")
 def build(chars: Any, starts: Any, inner: Any, words: Any, edges: Any) -> Any:
     """Fill the word table and the trie, both all zero, with the vocabulary; return the number of nodes.
 
@@ -109,7 +109,7 @@ def build(chars: Any, starts: Any, inner: Any, words: Any, edges: Any) -> Any:
     return nodes
 
 
-@kernel("int64(int32[::1], int64, int64[::1], int64, int32[::1], int64)")
+@kernel("int64(int32[::1], int64, int64[::1], int64, int32[::1], int64)", arrays="borrowed")
 def longest_match(word: Any, length: Any, edges: Any, unknown: Any, out: Any, at: Any) -> Any:
     """Write the pieces of word[:length] from out[at] on, greedily longest first; return the next place."""
     first, start = at, np.int64(0)
@@ -136,21 +136,21 @@ def longest_match(word: Any, length: Any, edges: Any, unknown: Any, out: Any, at
     return at
 
 
-@kernel("int64(int64[::1], int64, int64)")
+@kernel("int64(int64[::1], int64, int64)", arrays="borrowed")
 def single(edges: Any, char: Any, unknown: Any) -> Any:
     """Return the id of the piece that is this one character."""
     found = edges[edge_slot(edges, (1 << CODE_BITS) | char) + 1] & PIECE
     return found - 1 if found else unknown
 
 
-@kernel("int64(uint64[::1], uint64, uint64)")
+@kernel("int64(uint64[::1], uint64, uint64)", arrays="borrowed")
 def memory_slot(memory: Any, low: Any, high: Any) -> Any:
     """Return the one place of the memory where the packed word may be."""
     mask = np.uint64(len(memory) // MEMORY_SLOT - 1)
     return np.int64(((low * _MIX_A + high * _MIX_B) >> _HASH_SHIFT) & mask) * MEMORY_SLOT
 
 
-@kernel("int64(uint64[::1], int64, int32[::1], int64)")
+@kernel("int64(uint64[::1], int64, int32[::1], int64)", arrays="borrowed")
 def recall(memory: Any, slot: Any, ids: Any, at: Any) -> Any:
     """Write the ids of a slot from ids[at] on; return the next place. Always three: no branch, one counts."""
     first, last = memory[slot + 2], memory[slot + 3]
@@ -158,7 +158,7 @@ def recall(memory: Any, slot: Any, ids: Any, at: Any) -> Any:
     return at + np.int64(last >> _HALF)
 
 
-@kernel("void(uint64[::1], uint64, uint64, int32[::1], int64, int64)")
+@kernel("void(uint64[::1], uint64, uint64, int32[::1], int64, int64)", arrays="borrowed")
 def remember(memory: Any, low: Any, high: Any, ids: Any, start: Any, end: Any) -> None:
     """Keep ids[start:end] as the packed word's, in place of another word's, unless they are too many."""
     count = end - start
@@ -173,7 +173,7 @@ def remember(memory: Any, low: Any, high: Any, ids: Any, start: Any, end: Any) -
         memory[slot + 3] |= np.uint64(ids[start + 2])
 
 
-@kernel(f"int64({_BYTES}, int64, int64, {_SPECIAL})")
+@kernel(f"int64({_BYTES}, int64, int64, {_SPECIAL})", arrays="borrowed")
 def special_at(text: Any, at: Any, end: Any, special: Any) -> Any:
     """Return the number of the special token at text[at:end], the longest one, or -1."""
     letters, starts, _ = special
@@ -189,7 +189,7 @@ def special_at(text: Any, at: Any, end: Any, special: Any) -> Any:
     return np.int64(-1)
 
 
-@kernel(f"UniTuple(int64, 2)({_BYTES}, int64, int32[::1])")
+@kernel(f"UniTuple(int64, 2)({_BYTES}, int64, int32[::1])", arrays="borrowed")
 def wide_entry(text: Any, at: Any, entries: Any) -> Any:
     """Return the entry of the character that starts at text[at] in UTF-8, not ASCII, and its bytes."""
     size = np.int64(2 + (text[at] >= 0xE0) + (text[at] >= 0xF0))
@@ -199,7 +199,7 @@ def wide_entry(text: Any, at: Any, entries: Any) -> Any:
     return np.int64(entries[code]), size
 
 
-@kernel("int64(int64, int32[::1], int32[::1], int32[::1], int64)")
+@kernel("int64(int64, int32[::1], int32[::1], int32[::1], int64)", arrays="borrowed")
 def add_folds(entry: Any, long_starts: Any, long_chars: Any, word: Any, length: Any) -> Any:
     """Add what a character folds to, one character or several, to the word; return its new length."""
     fold = entry >> FOLD
@@ -212,7 +212,10 @@ def add_folds(entry: Any, long_starts: Any, long_chars: Any, word: Any, length: 
     return length
 
 
-@kernel(f"UniTuple(int64, 2)({_BYTES}, UniTuple(int64, 4), {_TABLES}, int32[::1], int64, int32[::1])")
+@kernel(
+    f"UniTuple(int64, 2)({_BYTES}, UniTuple(int64, 4), {_TABLES}, int32[::1], int64, int32[::1])",
+    arrays="borrowed",
+)
 def encode_row(text: Any, row: Any, tables: Any, ids: Any, at: Any, word: Any) -> Any:
     """Write the ids of one row from ids[at] on; return the next place and the number of sorted marks.
 

@@ -7,11 +7,12 @@ writes is as large as a block, whatever the batch: so memory stays small.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import pairwise
-from typing import TypeVar
+from itertools import pairwise, repeat
+from typing import Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +24,7 @@ Ints = NDArray[np.int32]
 Longs = NDArray[np.int64]
 EncodeOpen = Callable[[str], list[int]]
 Done = TypeVar("Done")
+Own = TypeVar("Own")
 
 BLOCK = 1 << 17  # characters
 MOST_TOKENS = 1 << 62
@@ -49,6 +51,30 @@ class Scratch:
         if found is None or len(found) < size:
             found = self._arrays[name] = np.empty(size + size // 4, np.int32)
         return found
+
+
+class Pool(Generic[Own]):
+    """What each thread needs for itself, kept for the threads that come later: a warm memory, room to write.
+
+    Args:
+        make: makes one where none is free.
+    """
+
+    def __init__(self, make: Callable[[], Own]) -> None:
+        self._make = make
+        self._free: list[Own] = []
+
+    @contextmanager
+    def one(self) -> Iterator[Own]:
+        """Lend one to this thread."""
+        try:
+            own = self._free.pop()
+        except IndexError:
+            own = self._make()
+        try:
+            yield own
+        finally:
+            self._free.append(own)
 
 
 def encode_blocks(
@@ -124,9 +150,9 @@ def starts_of(lengths: Longs) -> Longs:
 
 
 def _lengths(texts: Sequence[str]) -> Longs:
-    for row, text in enumerate(texts):
-        if not isinstance(text, str):
-            raise DataError(f"row {row} is {type(text).__name__}, not a string: pass a list of texts")
+    if not all(map(isinstance, texts, repeat(str))):
+        row, text = next((row, text) for row, text in enumerate(texts) if not isinstance(text, str))
+        raise DataError(f"row {row} is {type(text).__name__}, not a string: pass a list of texts")
     return np.fromiter(map(len, texts), np.int64, len(texts))
 
 

@@ -7,7 +7,6 @@ one. Imports NumPy and numba; `Tokenizer.encode_batch` imports this file when it
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
 
 import numpy as np
@@ -20,6 +19,7 @@ from cutaway.tokenization.models.blocks import (
     Ints,
     Limits,
     Longs,
+    Pool,
     Scratch,
     encode_blocks,
     starts_of,
@@ -34,11 +34,12 @@ from cutaway.tokenization.splitters.sentencepiece import may_cut_at_spaces
 MEMORY = 1 << 16  # words
 
 
-class _Own(threading.local):
+class _Own:
     """What each thread has for itself: the words that it met, and room to write."""
 
     def __init__(self) -> None:
         self.memory = np.zeros(MEMORY * MEMORY_SLOT, np.uint64)
+        self.front = np.zeros(bpe.FRONT * MEMORY_SLOT, np.uint64)
         self.ranks = np.empty(bpe.SHORT, np.int32)
         self.scratch = Scratch()
 
@@ -66,7 +67,7 @@ class FastMarkedPairs:
         runs = SPACE in letters and may_cut_at_spaces(merged)
         self._cuts = marked.EACH if text.cuts == "each mark" else marked.RUNS if runs else marked.NOWHERE
         self._text, self._openings = text, tuple(openings)
-        self._own = _Own()
+        self._pool = Pool(_Own)
 
     def encode(self, texts: Sequence[str], limits: Limits, encode_open: EncodeOpen, threads: int) -> Batch:
         """Encode rows in blocks, in order.
@@ -80,12 +81,16 @@ class FastMarkedPairs:
         Raises:
             DataError: a row is not a string.
         """
-        return encode_blocks(texts, lambda rows: self._encode_block(rows, limits, encode_open), threads)
+
+        def work(rows: Sequence[str]) -> tuple[Ints, Longs]:
+            with self._pool.one() as own:
+                return self._encode_block(own, rows, limits, encode_open)
+
+        return encode_blocks(texts, work, threads)
 
     def _encode_block(
-        self, texts: Sequence[str], limits: Limits, encode_open: EncodeOpen
+        self, own: _Own, texts: Sequence[str], limits: Limits, encode_open: EncodeOpen
     ) -> tuple[Ints, Longs]:
-        own = self._own
         rows = self._text.rows(texts)
         for at, text in enumerate(texts):
             if any(opening in text for opening in self._openings):
@@ -103,7 +108,7 @@ class FastMarkedPairs:
             text_bytes,
             words,
             (firsts, bounds[:-1], given, each),
-            (*self._tables, own.memory, own.ranks),
+            (*self._tables, own.memory, own.ranks, own.front),
             (limits.first_id, limits.last_id, limits.most),
             (ids, row_starts),
         )

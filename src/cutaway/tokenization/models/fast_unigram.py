@@ -8,7 +8,6 @@ this file when it is first called.
 from __future__ import annotations
 
 import re
-import threading
 from collections.abc import Callable, Sequence
 from itertools import accumulate
 from typing import Final, Literal
@@ -18,7 +17,15 @@ import numpy as np
 from cutaway.tokenization.batch import Batch
 from cutaway.tokenization.kernels import unigram as kernels
 from cutaway.tokenization.kernels.tokens import MEMORY_SLOT, PADDING
-from cutaway.tokenization.models.blocks import Ints, Limits, Longs, Scratch, encode_blocks, with_open_rows
+from cutaway.tokenization.models.blocks import (
+    Ints,
+    Limits,
+    Longs,
+    Pool,
+    Scratch,
+    encode_blocks,
+    with_open_rows,
+)
 from cutaway.tokenization.models.plain_text import PlainText
 from cutaway.tokenization.models.unigram import Unigram
 from cutaway.tokenization.normalizers.sentencepiece import SPACE
@@ -35,7 +42,7 @@ _BLANK: Final = bytes(range(0x21))
 Cuts = Literal["spaces", "white space"]
 
 
-class _Own(threading.local):
+class _Own:
     """What each thread has for itself: the words that it met, and room to write."""
 
     def __init__(self) -> None:
@@ -68,7 +75,7 @@ class FastUnigram:
         self._model = _tables(model)
         self._plain, self._cuts = plain, cuts
         self._openings = tuple(openings)
-        self._own = _Own()
+        self._pool = Pool(_Own)
 
     def encode(
         self, texts: Sequence[str], limits: Limits, encode_open: Callable[[str], list[int]], threads: int
@@ -84,16 +91,20 @@ class FastUnigram:
         Raises:
             DataError: a row is not a string.
         """
-        return encode_blocks(texts, lambda rows: self._encode_block(rows, limits, encode_open), threads)
+
+        def work(rows: Sequence[str]) -> tuple[Ints, Longs]:
+            with self._pool.one() as own:
+                return self._encode_block(own, rows, limits, encode_open)
+
+        return encode_blocks(texts, work, threads)
 
     def _encode_block(
-        self, texts: Sequence[str], limits: Limits, encode_open: Callable[[str], list[int]]
+        self, own: _Own, texts: Sequence[str], limits: Limits, encode_open: Callable[[str], list[int]]
     ) -> tuple[Ints, Longs]:
         rows = self._plain.finished([self._normalized(text) for text in texts])
         parts = [row or b"" for row in rows]
         raw = b" ".join([*parts, bytes(PADDING)])
         ends = np.array([end + at for at, end in enumerate(accumulate(map(len, parts)))], np.int64)
-        own = self._own
         longest = max(map(len, parts), default=0)
         ids = own.scratch.ints("ids", 3 * len(raw) + 2 * len(texts) + kernels.MEMORY_IDS)
         row_starts = np.empty(len(texts) + 1, np.int64)
