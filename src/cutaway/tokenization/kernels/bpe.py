@@ -48,6 +48,7 @@ _NONE, _ONE, _UNREACHED = np.uint64(0), np.uint64(1), np.uint64(UNREACHED)
 MERGING = "Tuple((uint64[::1], int32[::1], int32[::1], int32[::1], int32[::1]))"
 # The word table, the merges, what tokens are laid by; the memory, and room for ranks.
 _TABLES = f"Tuple((uint64[::1], {MERGING}, {TILES}, uint64[::1], int32[::1], uint64[::1]))"
+_OUT = "Tuple((int32[::1], int64[::1]))"
 _STRETCHES = "Tuple((int64[::1], int64[::1], int32[::1], int64[::1]))"
 
 
@@ -223,22 +224,43 @@ def long_word(text: Any, start: Any, end: Any, tables: Any, ids: Any, at: Any) -
     return at + 1
 
 
-@kernel(f"int64({TEXT}, int64, int64, {_TABLES}, int32[::1], int64)", calls="inlined", arrays="borrowed")
-def rare_word(text: Any, start: Any, end: Any, tables: Any, ids: Any, at: Any) -> Any:
-    """Write the ids of a word that packs and is no token, from memory if it was met before."""
-    memory = tables[3]
-    low, high = packed(text, start, end)
-    slot, known = memory_slot(memory, low, high)
-    if known != 0:
-        first, last = memory[slot + 2], memory[slot + 3]
-        ids[at], ids[at + 1], ids[at + 2] = first & _LOW_HALF, first >> _HALF, last & _LOW_HALF
-        return at + np.int64(last >> _HALF)
-    after = split_word(text, start, end, tables, ids, at)
-    count = after - at
-    if count <= MEMORY_IDS:
-        memory[slot], memory[slot + 1] = low, high
-        memory[slot + 2] = np.uint64(ids[at]) | np.uint64(ids[at + 1] if count > 1 else 0) << _HALF
-        memory[slot + 3] = np.uint64(ids[at + 2] if count > 2 else 0) | np.uint64(count) << _HALF
+@kernel("void(uint64[::1], int64, UniTuple(uint64, 2), int32[::1], int64, int64)", arrays="borrowed")
+def remember(memory: Any, slot: Any, word: Any, ids: Any, first: Any, count: Any) -> None:
+    """Keep the one to three ids of a packed word at memory[slot]."""
+    memory[slot], memory[slot + 1] = word
+    memory[slot + 2] = np.uint64(ids[first]) | np.uint64(ids[first + 1] if count > 1 else 0) << _HALF
+    memory[slot + 3] = np.uint64(ids[first + 2] if count > 2 else 0) | np.uint64(count) << _HALF
+
+
+@kernel("int64(uint64[::1], int64, int32[::1], int64)", calls="inlined", arrays="borrowed")
+def recall(memory: Any, slot: Any, ids: Any, at: Any) -> Any:
+    """Write the ids that are kept at memory[slot]; return the next place."""
+    opening, closing = memory[slot + 2], memory[slot + 3]
+    ids[at], ids[at + 1], ids[at + 2] = opening & _LOW_HALF, opening >> _HALF, closing & _LOW_HALF
+    return at + np.int64(closing >> _HALF)
+
+
+@kernel(
+    "int64(UniTuple(uint64[::1], 3), UniTuple(uint64, 2), int64, int32[::1], int64)",
+    arrays="borrowed",
+)
+def known_word(tables: Any, word: Any, slot: Any, ids: Any, at: Any) -> Any:
+    """Write the ids of a word that is a token or was met before, and keep them at front[slot].
+
+    Returns the next place, -1 if the word is neither. Apart from `new_word`, because a call hands over every
+    table as seven words, and this one is made for one word in ten.
+    """
+    known, memory, front = tables
+    place = word_slot(known, word[0], word[1])
+    if known[place + 1] != 0:
+        ids[at] = known[place + 2]
+        after = at + 1
+    else:
+        place, met = memory_slot(memory, word[0], word[1])
+        if met == 0:
+            return np.int64(-1)
+        after = recall(memory, place, ids, at)
+    remember(front, slot, word, ids, at, after - at)
     return after
 
 
@@ -247,20 +269,13 @@ def rare_word(text: Any, start: Any, end: Any, tables: Any, ids: Any, at: Any) -
     arrays="borrowed",
 )
 def new_word(text: Any, word: Any, packed_word: Any, slot: Any, tables: Any, ids: Any, at: Any) -> Any:
-    """Write the ids of text[word[0]:word[1]], and keep them at front[slot]; return the next place."""
-    known, front = tables[0], tables[5]
-    low, high = packed_word
-    place = word_slot(known, low, high)
-    if known[place + 1] != 0:
-        ids[at] = known[place + 2]
-        after = at + 1
-    else:
-        after = rare_word(text, word[0], word[1], tables, ids, at)
-    count = after - at
-    if count <= MEMORY_IDS:
-        front[slot], front[slot + 1] = low, high
-        front[slot + 2] = np.uint64(ids[at]) | np.uint64(ids[at + 1] if count > 1 else 0) << _HALF
-        front[slot + 3] = np.uint64(ids[at + 2] if count > 2 else 0) | np.uint64(count) << _HALF
+    """Write the ids of text[word[0]:word[1]], and keep them in both memories; return the next place."""
+    after = split_word(text, word[0], word[1], tables, ids, at)
+    if after - at <= MEMORY_IDS:
+        memory, front = tables[3], tables[5]
+        place, _ = memory_slot(memory, packed_word[0], packed_word[1])
+        remember(memory, place, packed_word, ids, at, after - at)
+        remember(front, slot, packed_word, ids, at, after - at)
     return after
 
 
@@ -268,6 +283,7 @@ def new_word(text: Any, word: Any, packed_word: Any, slot: Any, tables: Any, ids
 def encode_words(text: Any, words: Any, part: Any, tables: Any, ids: Any, at: Any) -> Any:
     """Write the ids of words part[0] to part[1], the first of which starts at text[part[2]]."""
     front = tables[5]
+    known = (tables[0], tables[3], front)
     first, last, start = part
     for word in range(first, last):
         end = np.int64(words[word])
@@ -275,11 +291,12 @@ def encode_words(text: Any, words: Any, part: Any, tables: Any, ids: Any, at: An
             low, high = packed(text, start, end)
             slot, met = memory_slot(front, low, high)
             if met != 0:
-                opening, closing = front[slot + 2], front[slot + 3]
-                ids[at], ids[at + 1], ids[at + 2] = opening & _LOW_HALF, opening >> _HALF, closing & _LOW_HALF
-                at += np.int64(closing >> _HALF)
+                at = recall(front, slot, ids, at)
             else:
-                at = new_word(text, (start, end), (low, high), slot, tables, ids, at)
+                after = known_word(known, (low, high), slot, ids, at)
+                if after < 0:
+                    after = new_word(text, (start, end), (low, high), slot, tables, ids, at)
+                at = after
         else:
             at = long_word(text, start, end, tables, ids, at)
         start = end
@@ -287,7 +304,7 @@ def encode_words(text: Any, words: Any, part: Any, tables: Any, ids: Any, at: An
 
 
 @kernel(
-    f"int64({TEXT}, int32[::1], {_STRETCHES}, {_TABLES}, UniTuple(int64, 3), Tuple((int32[::1], int64[::1])))",
+    f"int64({TEXT}, int32[::1], {_STRETCHES}, {_TABLES}, UniTuple(int64, 3), {_OUT})",
     arrays="borrowed",
 )
 def encode_rows(text: Any, words: Any, stretches: Any, tables: Any, settings: Any, out: Any) -> Any:

@@ -104,6 +104,17 @@ def fill_history(sides: Any, ranks: Any, pairs: Any, history: Any) -> Any:
     return True
 
 
+@kernel("void(int32[::1], uint64[::1])")
+def fill_last_merges(history: Any, pairs: Any) -> None:
+    """Put the one merge of each token that merging comes to into the table, and no other.
+
+    The other ways to cut a token in two never stand side by side: a merge across the cut was there before.
+    """
+    for made in range(0, len(history), HISTORY):
+        if history[made] >= 0:
+            add_pair(pairs, history[made + 1], history[made + 2], history[made])
+
+
 @kernel(f"int64({TOKENS}, {MERGING}, int32[::1], uint64[::1], int64)")
 def fill_words(tokens: Any, merging: Any, history: Any, words: Any, every: Any) -> Any:
     """Put the tokens that are words as they stand into the word table; return how many no merging leads to.

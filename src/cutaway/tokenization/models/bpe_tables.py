@@ -42,12 +42,15 @@ def byte_pair_tables(
     bpe_tables.fill_merges(sides, ranks, pairs)
     made = np.zeros(int(ranks.max(initial=0)) + 1, np.int32)
     made[ranks] = sides[2::3]
+    history = _history(len(known[1]) - 1, symbols)
+    if bpe_tables.fill_history(sides, ranks, pairs, history):
+        pairs = np.full(_slots(int((history[:: tiles.HISTORY] >= 0).sum())), _EMPTY)
+        bpe_tables.fill_last_merges(history, pairs)
+    else:
+        history = np.empty(0, np.int32)
     openings = np.empty(bpe.OPENINGS**2, np.int32)
     bpe_tables.fill_openings(pairs, openings)
     merging = (pairs, made, symbols, _fallbacks(model), openings)
-    history = _history(len(known[1]) - 1, symbols)
-    if not bpe_tables.fill_history(sides, ranks, pairs, history):
-        history = np.empty(0, np.int32)
     words = np.zeros(_slots(len(spelled)) * tokens.WORD_SLOT, np.uint64)
     every = int(model.settings.whole_words == "first")
     if bpe_tables.fill_words(known, merging, history, words, every) and every:
