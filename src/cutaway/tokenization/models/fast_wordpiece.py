@@ -5,7 +5,6 @@ Imports NumPy and numba; `Tokenizer.encode_batch` imports this file when it is f
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -13,7 +12,7 @@ import numpy as np
 
 from cutaway.tokenization.batch import Batch
 from cutaway.tokenization.kernels import wordpiece as kernels
-from cutaway.tokenization.models.blocks import Ints, Limits, Longs, encode_blocks, starts_of
+from cutaway.tokenization.models.blocks import Ints, Limits, Longs, Pool, encode_blocks, starts_of
 from cutaway.tokenization.models.wordpiece_tables import character_tables, piece_tables, special_tables
 from cutaway.tokenization.vocabulary import Vocabulary
 
@@ -34,6 +33,7 @@ class FastWordPiece:
         self._tables = (*folds, *piece_tables(vocabulary))
         self._special = special_tables(special)
         self._unknown = unknown
+        self._memories = Pool(lambda: np.zeros(MEMORY * kernels.MEMORY_SLOT, np.uint64))
 
     def encode(
         self, texts: Sequence[str], limits: Limits, encode_open: Callable[[str], list[int]], threads: int
@@ -49,13 +49,10 @@ class FastWordPiece:
         Raises:
             DataError: a row is not a string.
         """
-        own = threading.local()  # each thread has its own memory of words
 
         def work(rows: Sequence[str]) -> tuple[Ints, Longs]:
-            if not hasattr(own, "memory"):
-                own.memory = np.zeros(MEMORY * kernels.MEMORY_SLOT, np.uint64)
-            tables = (*self._tables, own.memory, self._special)
-            return self._encode_block(rows, limits, tables, encode_open)
+            with self._memories.one() as memory:
+                return self._encode_block(rows, limits, (*self._tables, memory, self._special), encode_open)
 
         return encode_blocks(texts, work, threads)
 

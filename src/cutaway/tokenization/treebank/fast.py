@@ -5,7 +5,6 @@ Imports NumPy and numba: import this file inside the function that needs it.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -19,7 +18,7 @@ from cutaway.core.errors import ShapeError, UsageError
 from cutaway.core.text import scrub
 from cutaway.tokenization.kernels import treebank as kernels
 from cutaway.tokenization.kernels import treebank_marks as marks_of
-from cutaway.tokenization.models.blocks import Ints, Longs, Scratch, over_blocks, processors
+from cutaway.tokenization.models.blocks import Ints, Longs, Pool, Scratch, over_blocks, processors
 from cutaway.tokenization.treebank.marks import fold
 from cutaway.tokenization.word_spans import WordSpan
 
@@ -34,7 +33,7 @@ _ALONE = {
 _OTHERS = "\"'`.,:-"
 _BEGIN = "cdglmw"  # cannot, d'ye, gonna, lemme, more'n, wanna
 _WRITTEN = {marks_of.OPENING_WORD: "``", marks_of.CLOSING_WORD: "''"}
-_own = threading.local()
+_scratches = Pool(Scratch)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,6 +110,11 @@ def treebank_batch(texts: Sequence[str], *, threads: int | None = None) -> WordB
 
 def _cut_block(texts: Sequence[str]) -> tuple[Ints, Ints, NDArray[np.uint8], Longs]:
     """Return start, end and kind of every word, and how many words each text has."""
+    with _scratches.one() as scratch:
+        return _cut_with(scratch, texts)
+
+
+def _cut_with(scratch: Scratch, texts: Sequence[str]) -> tuple[Ints, Ints, NDArray[np.uint8], Longs]:
     joined = "\n".join([*texts, ""])
     try:
         raw = joined.encode("utf-32-le")
@@ -119,7 +123,6 @@ def _cut_block(texts: Sequence[str]) -> tuple[Ints, Ints, NDArray[np.uint8], Lon
     codes = np.frombuffer(raw, np.int32).copy()
     bounds = np.zeros(len(texts) + 1, np.int64)
     np.cumsum(np.fromiter(map(len, texts), np.int64, len(texts)) + 1, out=bounds[1:])
-    scratch: Scratch = _own.__dict__.setdefault("scratch", Scratch())
     starts, ends = scratch.ints("starts", len(codes)), scratch.ints("ends", len(codes))
     longest = int(np.diff(bounds).max(initial=0))
     cut, edges = np.zeros(len(codes), np.uint8), np.empty(len(codes), np.uint8)
