@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import reduce
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -62,6 +64,20 @@ class Encoding:
             type_ids=[type_id] * len(self),
             text_ids=[text] * len(self),
             overflow=[part.placed(text=text, type_id=type_id) for part in self.overflow],
+        )
+
+    @classmethod
+    def all_joined(cls, parts: Sequence[Encoding]) -> Encoding:
+        """Return parts one behind the other, as `joined` does with two."""
+        if any(part.overflow for part in parts):
+            return reduce(cls.joined, parts)
+        return cls(
+            ids=[number for part in parts for number in part.ids],
+            tokens=[token for part in parts for token in part.tokens],
+            offsets=[span for part in parts for span in part.offsets],
+            word_ids=[word for part in parts for word in part.word_ids],
+            type_ids=[number for part in parts for number in part.type_ids],
+            text_ids=[text for part in parts for text in part.text_ids],
         )
 
     def joined(self, other: Encoding) -> Encoding:

@@ -16,6 +16,7 @@ from cutaway.tokenization.added import AddedToken, AddedTokens
 from cutaway.tokenization.aligned import AlignedText
 from cutaway.tokenization.encoding import Encoding
 from cutaway.tokenization.models.piece import Piece
+from cutaway.tokenization.splitters.bert import BertSplitter
 from cutaway.tokenization.stages import Decoder, Model, Normalizer, PostProcessor, Splitter
 from cutaway.tokenization.truncation import Truncation
 
@@ -119,14 +120,35 @@ class OpenPath:
 
     def tokens(self, text: str) -> Iterator[Token]:
         """Yield the tokens of a text without lone surrogates."""
-        for number, (word, added) in enumerate(self.words(text)):
-            if added is not None:
-                yield Token(added.id, word.starts[0], word.ends[-1], number, word.text)
+        return map(Token._make, self.token_rows(text))
+
+    def token_rows(self, text: str) -> Iterator[tuple[int, int, int, int, str | None]]:
+        """Yield what `tokens` does, as plain tuples: naming their parts takes as long as finding them."""
+        number = 0
+        for stretch, first, last, added in self._places(text):
+            whole, starts, ends = stretch.text, stretch.starts, stretch.ends
+            if first == last:
                 continue
-            starts, ends = word.starts, word.ends
-            for piece_id, start, end in self.pieces(word.text):
-                shown = word.text[start:end] if piece_id == self._verbatim else None
-                yield Token(piece_id, starts[start], ends[end - 1], number, shown)
+            if added is not None:
+                yield added.id, starts[0], ends[-1], number, whole
+            else:
+                for piece_id, start, end in self.pieces(whole[first:last]):
+                    shown = whole[first + start : first + end] if piece_id == self._verbatim else None
+                    yield piece_id, starts[first + start], ends[first + end - 1], number, shown
+            number += 1
+
+    def _places(self, text: str) -> Iterator[tuple[AlignedText, int, int, AddedToken | None]]:
+        """Yield each word as a part of a text, which makes no object of it where the splitter tells where."""
+        splitter = self.pipeline.splitter
+        for stretch, added in self.added.cut(AlignedText.of(text)):
+            if added is not None or splitter is None:
+                yield stretch, 0, len(stretch), added
+            elif isinstance(splitter, BertSplitter):
+                for first, last in splitter.spans(stretch.text):
+                    yield stretch, first, last, None
+            else:
+                for word in splitter.split(stretch):
+                    yield word, 0, len(word), None
 
     def pieces(self, word: str) -> Sequence[Piece]:
         """Return a word's pieces."""
@@ -144,7 +166,4 @@ class OpenPath:
         post = self.pipeline.post
         parts = [text.placed(text=at, type_id=at) for at, text in enumerate(texts)]
         made = post.process(parts, special=special) if post else parts
-        whole = Encoding() if not made else made[0]
-        for part in made[1:]:
-            whole = whole.joined(part)
-        return whole
+        return Encoding.all_joined(made)

@@ -314,9 +314,19 @@ class Tokenizer:
 
     def _bare(self, text: str, most: int | None) -> Encoding:
         """Return a text's own tokens, at most `most`."""
-        encoding = Encoding()
+        found = self._path.token_rows(scrub(text))
+        tokens = list(found if most is None else islice(found, most))
+        if not tokens:
+            return Encoding()
         pieces = self.vocabulary.pieces
-        tokens = self._path.tokens(scrub(text))
-        for token_id, start, end, word, shown in tokens if most is None else islice(tokens, most):
-            encoding.append(pieces[token_id] if shown is None else shown, token_id, (start, end), word)
-        return encoding
+        ids, starts, ends, words, shown = zip(*tokens, strict=True)
+        return Encoding(
+            ids=list(ids),
+            tokens=[
+                pieces[number] if text is None else text for number, text in zip(ids, shown, strict=True)
+            ],
+            offsets=list(zip(starts, ends, strict=True)),
+            word_ids=list(words),
+            type_ids=[0] * len(ids),
+            text_ids=[0] * len(ids),
+        )

@@ -7,9 +7,10 @@ Source: the reference code of BERT (Devlin et al. 2019, arXiv:1810.04805), basic
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import NamedTuple
 
 from cutaway.tokenization.aligned import AlignedText
@@ -38,7 +39,13 @@ class BertSplitter:
 
     def split(self, text: AlignedText) -> list[AlignedText]:
         """Return the words."""
-        return [text.cut(word.start, word.end) for word in split_words(text.text)]
+        return [text.cut(start, end) for start, end in self.spans(text.text)]
+
+    def spans(self, text: str) -> list[tuple[int, int]]:
+        """Return where each word starts and ends."""
+        if text.isascii():
+            return [found.span() for found in _ascii_words().finditer(text)]
+        return [(word.start, word.end) for word in split_words(text)]
 
 
 def split_words(text: str) -> Iterator[Word]:
@@ -65,6 +72,17 @@ def split_words(text: str) -> Iterator[Word]:
             start = at + 1
     if start < len(text):
         yield Word(text[start:], start, len(text))
+
+
+@cache
+def _ascii_words() -> re.Pattern[str]:
+    """Return what finds the words of a text of ASCII alone: runs, or one punctuation mark."""
+    kinds = {chr(code): _kind(chr(code)) for code in range(0x80)}
+    marks, letters = (
+        re.escape("".join(char for char, kind in kinds.items() if kind == wanted))
+        for wanted in ("punctuation", "word")
+    )
+    return re.compile(f"[{letters}]+|[{marks}]")
 
 
 @lru_cache(_REMEMBERED)
