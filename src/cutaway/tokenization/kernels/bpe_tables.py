@@ -26,7 +26,7 @@ _LOW_HALF = np.uint64(0xFFFFFFFF)
 SIDES = 3  # numbers a merge: left, right, what they make
 
 
-@kernel(f"void({TOKENS})")
+@kernel(f"void({TOKENS})", arrays="borrowed")
 def fill_tokens(tokens: Any) -> None:
     """Put every token into the table of all tokens; a token without bytes is a gap between ids."""
     letters, starts, table = tokens
@@ -39,7 +39,7 @@ def fill_tokens(tokens: Any) -> None:
                 table[slot], table[slot + 1] = hashed, np.uint64(token + 1)
 
 
-@kernel(f"int64({TOKENS}, int64, int64)")
+@kernel(f"int64({TOKENS}, int64, int64)", arrays="borrowed")
 def known_token(tokens: Any, start: Any, end: Any) -> Any:
     """Return the id of the token that is letters[start:end], or -1."""
     letters, _, table = tokens
@@ -47,7 +47,7 @@ def known_token(tokens: Any, start: Any, end: Any) -> Any:
     return np.int64(table[slot + 1] & _LOW_HALF) - 1
 
 
-@kernel(f"int64({TOKENS}, int32[::1])")
+@kernel(f"int64({TOKENS}, int32[::1])", arrays="borrowed")
 def list_merges(tokens: Any, sides: Any) -> Any:
     """Write a merge for every way to cut a token into two tokens, in the order of ids; return how many.
 
@@ -66,14 +66,14 @@ def list_merges(tokens: Any, sides: Any) -> Any:
     return count
 
 
-@kernel("void(int32[::1], int32[::1], uint64[::1])")
+@kernel("void(int32[::1], int32[::1], uint64[::1])", arrays="borrowed")
 def fill_merges(sides: Any, ranks: Any, pairs: Any) -> None:
     """Put merges into the table, the last first: of a pair that is listed twice, that one counts."""
     for k in range(len(ranks) - 1, -1, -1):
         add_pair(pairs, sides[SIDES * k], sides[SIDES * k + 1], ranks[k])
 
 
-@kernel("void(uint64[::1], int32[::1])")
+@kernel("void(uint64[::1], int32[::1])", arrays="borrowed")
 def fill_openings(pairs: Any, openings: Any) -> None:
     """Write the ranks of all pairs of the first ids."""
     for left in range(OPENINGS):
@@ -81,7 +81,7 @@ def fill_openings(pairs: Any, openings: Any) -> None:
             openings[left * OPENINGS + right] = pair_rank(pairs, left, right)
 
 
-@kernel("boolean(int32[::1], int32[::1], uint64[::1], int32[::1])")
+@kernel("boolean(int32[::1], int32[::1], uint64[::1], int32[::1])", arrays="borrowed")
 def fill_history(sides: Any, ranks: Any, pairs: Any, history: Any) -> Any:
     """Write of what two each token is made, and at which rank; return whether ranks only grow.
 
@@ -104,7 +104,7 @@ def fill_history(sides: Any, ranks: Any, pairs: Any, history: Any) -> Any:
     return True
 
 
-@kernel("void(int32[::1], uint64[::1])")
+@kernel("void(int32[::1], uint64[::1])", arrays="borrowed")
 def fill_last_merges(history: Any, pairs: Any) -> None:
     """Put the one merge of each token that merging comes to into the table, and no other.
 
@@ -145,7 +145,7 @@ def fill_words(tokens: Any, merging: Any, history: Any, words: Any, every: Any) 
     return unreached
 
 
-@kernel(f"void({TEXT}, int64[::1], uint32[::1])")
+@kernel(f"void({TEXT}, int64[::1], uint32[::1])", arrays="borrowed")
 def fill_sizes(letters: Any, starts: Any, sizes: Any) -> None:
     """Mark the size of every token among those whose first four bytes have its hash."""
     for token in range(len(starts) - 1):

@@ -16,7 +16,9 @@ from cutaway.tokenization.kernels.tokens import PACKED, WORD_SLOT, packed, word_
 _ONE = np.uint64(1)
 
 
-@kernel(f"UniTuple(int64, 3)({TEXT}, int32[::1], UniTuple(int64, 3), uint64[::1], int64[::1])")
+@kernel(
+    f"UniTuple(int64, 3)({TEXT}, int32[::1], UniTuple(int64, 3), uint64[::1], int64[::1])", arrays="borrowed"
+)
 def count_words(text: Any, words: Any, part: Any, table: Any, long_words: Any) -> Any:
     """Count words into a table, until it is half full.
 
@@ -50,7 +52,7 @@ def count_words(text: Any, words: Any, part: Any, table: Any, long_words: Any) -
     return last, new, long
 
 
-@kernel("void(uint64[::1], uint64[::1])")
+@kernel("void(uint64[::1], uint64[::1])", arrays="borrowed")
 def move_counts(small: Any, large: Any) -> None:
     """Put every entry of one table into another."""
     for at in range(0, len(small), WORD_SLOT):

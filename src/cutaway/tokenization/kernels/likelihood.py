@@ -26,7 +26,7 @@ _WORDS = "Tuple((int32[::1], int64[::1], int64[::1]))"
 _TRIE = "Tuple((uint64[::1], int32[::1], float64[::1]))"
 
 
-@kernel("boolean(int32[::1], int64, int64, int64)")
+@kernel("boolean(int32[::1], int64, int64, int64)", arrays="borrowed")
 def same(letters: Any, one: Any, other: Any, size: Any) -> Any:
     """Return whether two stretches of so many code points are equal."""
     k = np.int64(0)
@@ -35,7 +35,7 @@ def same(letters: Any, one: Any, other: Any, size: Any) -> Any:
     return k == size
 
 
-@kernel(f"int64({_WORDS}, int64, uint64[::1], int64[::1])")
+@kernel(f"int64({_WORDS}, int64, uint64[::1], int64[::1])", arrays="borrowed")
 def count_substrings(words: Any, longest: Any, hashes: Any, seeds: Any) -> Any:
     """Count every substring of every word; return how many there are, or -1 if the table is too full.
 
@@ -68,7 +68,7 @@ def count_substrings(words: Any, longest: Any, hashes: Any, seeds: Any) -> Any:
     return used
 
 
-@kernel("int64(int32[::1], int64[::1], uint64[::1], int32[::1])")
+@kernel("int64(int32[::1], int64[::1], uint64[::1], int32[::1])", arrays="borrowed")
 def fill_letters(letters: Any, starts: Any, children: Any, pieces: Any) -> Any:
     """Put pieces into a trie of code points; return how many nodes it has."""
     nodes = np.int64(1)
@@ -87,7 +87,7 @@ def fill_letters(letters: Any, starts: Any, children: Any, pieces: Any) -> Any:
     return nodes
 
 
-@kernel("float64(float64, float64)")
+@kernel("float64(float64, float64)", arrays="borrowed")
 def log_sum(one: Any, other: Any) -> Any:
     """Return log(exp(one) + exp(other))."""
     most, least = max(one, other), min(one, other)
@@ -143,7 +143,7 @@ def expect(words: Any, part: Any, trie: Any, expected: Any) -> Any:
 _ROOM = "Tuple((float64[::1], int32[::1], int32[::1]))"
 
 
-@kernel(f"float64(int32[::1], UniTuple(int64, 2), {_TRIE}, int64, {_ROOM})")
+@kernel(f"float64(int32[::1], UniTuple(int64, 2), {_TRIE}, int64, {_ROOM})", arrays="borrowed")
 def best_way(letters: Any, part: Any, trie: Any, left_out: Any, room: Any) -> Any:
     """Find the best way through letters[part[0]:part[1]] without one piece; return its score."""
     children, pieces, scores = trie

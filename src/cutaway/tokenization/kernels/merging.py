@@ -30,7 +30,7 @@ _PLACES = "Tuple((int32[::1], int32[::1], int32[::1], int64[::1]))"
 _PAIRS = "Tuple((uint64[::1], int64[::1], int32[::1], int64[::1], int64[::1]))"
 
 
-@kernel("int64(uint64[::1], int64, int64)")
+@kernel("int64(uint64[::1], int64, int64)", arrays="borrowed")
 def pair_slot(keys: Any, left: Any, right: Any) -> Any:
     """Return the slot of a pair, or the empty one for it."""
     key = np.uint64(left) << _HALF | np.uint64(right)
@@ -41,7 +41,7 @@ def pair_slot(keys: Any, left: Any, right: Any) -> Any:
     return np.int64(at)
 
 
-@kernel(f"int64({_PAIRS}, int64, int64, int64, int64)")
+@kernel(f"int64({_PAIRS}, int64, int64, int64, int64)", arrays="borrowed")
 def add_place(pairs: Any, left: Any, right: Any, place: Any, count: Any) -> Any:
     """Say that a pair stands at one more place, in a word that comes so often; return its slot."""
     keys, values, places, nexts, used = pairs
@@ -58,13 +58,13 @@ def add_place(pairs: Any, left: Any, right: Any, place: Any, count: Any) -> Any:
     return slot
 
 
-@kernel("boolean(uint64[::1], int64, int64, int64, int64)")
+@kernel("boolean(uint64[::1], int64, int64, int64, int64)", arrays="borrowed")
 def before(keys: Any, count: Any, slot: Any, other_count: Any, other: Any) -> Any:
     """Return whether a pair with this count is offered before another."""
     return count > other_count or (count == other_count and keys[slot] < keys[other])
 
 
-@kernel("void(uint64[::1], int64[::1], int64[::1], int64, int64, int64)")
+@kernel("void(uint64[::1], int64[::1], int64[::1], int64, int64, int64)", arrays="borrowed")
 def push(keys: Any, counts: Any, slots: Any, size: Any, count: Any, slot: Any) -> None:
     """Put a pair into the heap, which has `size` of them."""
     at = size
@@ -77,7 +77,7 @@ def push(keys: Any, counts: Any, slots: Any, size: Any, count: Any, slot: Any) -
     counts[at], slots[at] = count, slot
 
 
-@kernel("void(uint64[::1], int64[::1], int64[::1], int64, int64, int64)")
+@kernel("void(uint64[::1], int64[::1], int64[::1], int64, int64, int64)", arrays="borrowed")
 def replace_top(keys: Any, counts: Any, slots: Any, size: Any, count: Any, slot: Any) -> None:
     """Put a pair in the place of the heap's first."""
     at = np.int64(0)
@@ -95,7 +95,7 @@ def replace_top(keys: Any, counts: Any, slots: Any, size: Any, count: Any, slot:
     counts[at], slots[at] = count, slot
 
 
-@kernel(f"void({_PLACES}, {_PAIRS})")
+@kernel(f"void({_PLACES}, {_PAIRS})", arrays="borrowed")
 def count_pairs(words: Any, pairs: Any) -> None:
     """Count every pair of neighbors, the last place first, so that chains begin at the start."""
     symbols, after, _, counts = words
@@ -145,7 +145,7 @@ def merge_pair(words: Any, pairs: Any, slot: Any, made: Any, changed: Any) -> An
     return found
 
 
-@kernel("int64(uint64[::1], int64[::1], uint64, int64)")
+@kernel("int64(uint64[::1], int64[::1], uint64, int64)", arrays="borrowed")
 def known_symbol(hashes: Any, ids: Any, hashed: Any, new: Any) -> Any:
     """Return the symbol that is spelled alike, and if there is none, `new`, which is put into the table."""
     mask = np.uint64(len(hashes) - 1)
@@ -158,7 +158,7 @@ def known_symbol(hashes: Any, ids: Any, hashed: Any, new: Any) -> Any:
     return new
 
 
-@kernel("int64(int64[::1], int64)")
+@kernel("int64(int64[::1], int64)", arrays="borrowed")
 def distinct(numbers: Any, count: Any) -> Any:
     """Sort the first numbers and keep each once; return how many there are."""
     numbers[:count].sort()

@@ -119,7 +119,10 @@ def fence_runs(row: Any, listed: Any, code: Any, least: Any) -> None:
             cut[at] = cut[end] = 1
 
 
-@kernel(f"int64({ROW}, uint8[::1], int32[::1], Tuple((int32[::1], int32[::1], uint8[::1])), int64)")
+@kernel(
+    f"int64({ROW}, uint8[::1], int32[::1], Tuple((int32[::1], int32[::1], uint8[::1])), int64)",
+    arrays="borrowed",
+)
 def write_words(row: Any, edges: Any, places: Any, words: Any, count: Any) -> Any:
     """Write the words between cuts and white space behind the `count` that are there; return how many are.
 

@@ -280,7 +280,10 @@ def fresh_word(text: Any, word: Any, model: Any, own: Any, total: Any, ids: Any,
     return after, total
 
 
-@kernel(f"int64({TEXT}, int64[::1], {_MODEL}, {_OWN}, UniTuple(int64, 3), Tuple((int32[::1], int64[::1])))")
+@kernel(
+    f"int64({TEXT}, int64[::1], {_MODEL}, {_OWN}, UniTuple(int64, 3), Tuple((int32[::1], int64[::1])))",
+    arrays="borrowed",
+)
 def encode_rows(text: Any, row_ends: Any, model: Any, own: Any, limits: Any, out: Any) -> Any:
     """Write the ids of every row; return how many.
 

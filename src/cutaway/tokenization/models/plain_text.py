@@ -16,7 +16,7 @@ import numpy as np
 Normalize = Callable[[str], str]
 ReachesOn = Callable[[str], bool]
 
-_RUN: Final = re.compile("[\\x00-\\x7f]?[^\\x00-\\x7f]+(?:[\\x00-\\x7f][^\\x00-\\x7f]+)*[\\x00-\\x7f]?")
+_RUN: Final = re.compile("[^\\x00-\\x7f]+(?:[\\x00-\\x7f][^\\x00-\\x7f]+)*")
 _FIRST_PRINTED, _DELETE = 0x20, 0x7F
 _PRINTED: Final = "".join(map(chr, range(_FIRST_PRINTED, _DELETE)))
 _REMEMBERED: Final = 1 << 14
@@ -56,11 +56,12 @@ class PlainText:
             parts = []
             done = 0
             for run in _RUN.finditer(text):
-                new = self._of(run.group())
+                start, end = max(run.start() - 1, 0), run.end() + 1
+                new = self._of(text[start:end])
                 if new is None:
                     return None
-                parts += [text[done : run.start()], new]
-                done = run.end()
+                parts += [text[done:start], new]
+                done = end
             text = "".join([*parts, text[done:]])
         return text.encode("utf-8")
 
