@@ -101,12 +101,12 @@ def token_at(text: Any, start: Any, end: Any, tiles: Any) -> Any:
     return np.int64(-1)
 
 
-@kernel(f"int64({TEXT}, int64, int64, {TILES}, int32[::1], int64)")
-def lay_tokens(text: Any, start: Any, end: Any, tiles: Any, ids: Any, first: Any) -> Any:
-    """Write the ids of text[start:end] from ids[first] on; return the next place, -1 if no row fits."""
+@kernel(f"int64({TEXT}, UniTuple(int64, 3), {TILES}, int32[::1], uint8[::1])", arrays="borrowed")
+def lay_from(text: Any, part: Any, tiles: Any, ids: Any, failed: Any) -> Any:
+    """Do what `lay_tokens` does; `failed` is all 0 and is written to."""
     pairs, history = tiles[0], tiles[1]
     starts = tiles[4][1]
-    failed = np.zeros(end - start + 1, np.uint8)
+    start, end, first = part
     at, place, limit = first, start, np.int64(0)
     while place < end:
         if limit == 0:
@@ -133,3 +133,9 @@ def lay_tokens(text: Any, start: Any, end: Any, tiles: Any, ids: Any, first: Any
         if limit == place:
             limit = np.int64(-1)
     return at
+
+
+@kernel(f"int64({TEXT}, int64, int64, {TILES}, int32[::1], int64)")
+def lay_tokens(text: Any, start: Any, end: Any, tiles: Any, ids: Any, first: Any) -> Any:
+    """Write the ids of text[start:end] from ids[first] on; return the next place, -1 if no row fits."""
+    return lay_from(text, (start, end, first), tiles, ids, np.zeros(end - start + 1, np.uint8))

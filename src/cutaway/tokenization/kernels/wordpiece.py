@@ -50,6 +50,7 @@ _NONE, _ONE, _BYTE, _SEVEN_BYTES = np.uint64(0), np.uint64(1), np.uint64(8), np.
 _BYTES = "Array(uint8, 1, 'C', readonly=True)"  # a view of Python's own bytes
 _SPECIAL = "Tuple((uint8[::1], int64[::1], int32[::1]))"
 _FOLDS = "int32[::1], int32[::1], int32[::1], int32[::1]"
+_OUT = "Tuple((int32[::1], int64[::1], uint8[::1], int32[::1]))"
 _TABLES = f"Tuple(({_FOLDS}, uint64[::1], int64[::1], uint64[::1], {_SPECIAL}))"
 
 
@@ -277,7 +278,10 @@ def encode_row(text: Any, row: Any, tables: Any, ids: Any, at: Any, word: Any) -
     return at, marks
 
 
-@kernel(f"int64({_BYTES}, int64[::1], {_TABLES}, int64[::1], Tuple((int32[::1], int64[::1], uint8[::1])))")
+@kernel(
+    f"int64({_BYTES}, int64[::1], {_TABLES}, int64[::1], {_OUT})",
+    arrays="borrowed",
+)
 def encode_rows(text: Any, starts: Any, tables: Any, settings: Any, out: Any) -> Any:
     """Write the ids of every row; return how many.
 
@@ -288,11 +292,10 @@ def encode_rows(text: Any, starts: Any, tables: Any, settings: Any, out: Any) ->
             characters; word table; trie; memory; the special tokens' bytes, starts and ids, longest first.
         settings: ids of unknown, first and last (-1: none is added), most tokens between these two.
         out: ids, with room for two more; row starts; 1 for rows that hold two sorted marks, which the open
-            path must redo.
+            path must redo; room for a word, BUFFER characters.
     """
-    ids, row_starts, needs_open = out
+    ids, row_starts, needs_open, word = out
     unknown, first_id, last_id, most = settings[0], settings[1], settings[2], settings[3]
-    word = np.empty(BUFFER, np.int32)
     at = np.int64(0)
     for row in range(len(starts) - 1):
         row_starts[row] = at

@@ -95,7 +95,8 @@ def encode_blocks(
     """
     blocks = over_blocks(texts, work, threads)
     ids = blocks[0][0] if len(blocks) == 1 else np.concatenate([ids for ids, _ in blocks])
-    return Batch(ids=ids, row_starts=starts_of(np.concatenate([lengths for _, lengths in blocks])))
+    lengths = blocks[0][1] if len(blocks) == 1 else np.concatenate([lengths for _, lengths in blocks])
+    return Batch(ids=ids, row_starts=starts_of(lengths))
 
 
 def over_blocks(texts: Sequence[str], work: Callable[[Sequence[str]], Done], threads: int) -> list[Done]:
@@ -129,7 +130,7 @@ def with_open_rows(
     """
     ids, row_starts = found
     if None not in rows:
-        return ids, np.diff(row_starts)
+        return ids, row_starts[1:] - row_starts[:-1]
     whole = np.split(ids, row_starts[1:-1])
     for at, row in enumerate(rows):
         if row is None:
@@ -145,7 +146,7 @@ def processors() -> int:
 def starts_of(lengths: Longs) -> Longs:
     """Return where each of so long parts starts, and the end of the last."""
     starts = np.zeros(len(lengths) + 1, np.int64)
-    np.cumsum(lengths, out=starts[1:])
+    np.add.accumulate(lengths, out=starts[1:])
     return starts
 
 
@@ -158,6 +159,8 @@ def _lengths(texts: Sequence[str]) -> Longs:
 
 def _block_bounds(lengths: Longs) -> list[int]:
     """Cut the rows where their summed length passes a multiple of BLOCK."""
-    block = np.cumsum(lengths) // BLOCK
-    cuts = np.flatnonzero(np.diff(block)) + 1
+    summed = np.add.accumulate(lengths)
+    if not len(lengths) or summed[-1] < BLOCK:
+        return [0, len(lengths)]
+    cuts = np.flatnonzero(np.diff(summed // BLOCK)) + 1
     return [0, *cuts.tolist(), len(lengths)]

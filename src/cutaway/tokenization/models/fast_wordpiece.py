@@ -74,7 +74,11 @@ class FastWordPiece:
         needs_open = np.zeros(len(texts), np.uint8)
         settings = np.array([self._unknown, limits.first_id, limits.last_id, limits.most], np.int64)
         used = kernels.encode_rows(
-            raw, starts_of(lengths + 1), tables, settings, (ids, row_starts, needs_open)
+            raw,
+            starts_of(lengths + 1),
+            tables,
+            settings,
+            (ids, row_starts, needs_open, np.empty(kernels.BUFFER, np.int32)),
         )
         ids = ids[:used].copy()
         if needs_open.any():
@@ -82,4 +86,4 @@ class FastWordPiece:
             for row in np.flatnonzero(needs_open):
                 parts[row] = np.array(encode_open(texts[int(row)]), np.int32)
             return np.concatenate(parts), np.array([len(part) for part in parts], np.int64)
-        return ids, np.diff(row_starts)
+        return ids, row_starts[1:] - row_starts[:-1]

@@ -129,7 +129,7 @@ def _cut_with(scratch: Scratch, texts: Sequence[str]) -> tuple[Ints, Ints, NDArr
     room = (cut, edges, scratch.ints("marks", longest), scratch.ints("begins", longest))
     kinds, row_starts = np.empty(len(codes), np.uint8), np.empty(len(bounds), np.int64)
     count = kernels.cut_rows(codes, bounds, _tables(), room, (starts, ends, kinds, row_starts))
-    return starts[:count].copy(), ends[:count].copy(), kinds[:count].copy(), np.diff(row_starts)
+    return starts[:count].copy(), ends[:count].copy(), kinds[:count].copy(), row_starts[1:] - row_starts[:-1]
 
 
 @cache
