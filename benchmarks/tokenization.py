@@ -13,7 +13,6 @@ from __future__ import annotations
 import io
 import os
 import random
-import resource
 import statistics
 import subprocess
 import sys
@@ -41,6 +40,7 @@ from cutaway.tokenization.treebank.words import treebank_words
 REVIEWS = 10_000
 SENTENCE = "I love learning about LLMs, and about the way in which transformers handle them."
 RUNS = 5
+GROWTH = "--growth"  # not for you: `memory` asks for it
 Work = Callable[[], object]
 Encode = Callable[[list[str]], object]
 Row = dict[str, object]
@@ -267,7 +267,19 @@ def training() -> list[Row]:
     peer = named("tokenizers")
     found = compared(lambda: Tokenizer.train(texts), {peer: byte_pairs}, 3)
     others = compared(lambda: Tokenizer.train(texts, model="wordpiece"), {peer: pieces}, 3)
+
+    def unigrams() -> object:
+        theirs = tokenizers.Tokenizer(models.Unigram())
+        theirs.pre_tokenizer = pre_tokenizers.Metaspace()
+        trainer = trainers.UnigramTrainer(
+            vocab_size=8000, special_tokens=["<unk>"], unk_token="<unk>", show_progress=False
+        )
+        theirs.train_from_iterator(texts, trainer)
+        return theirs
+
+    slow = compared(lambda: Tokenizer.train(texts, model="unigram", vocab_size=8000), {peer: unigrams}, 1)
     return [
+        _row(f"training Unigram, {size:.1f} MB to 8,000", slow, size),
         _row(f"training byte pairs, {size:.1f} MB to 16,000", found, size),
         _row(f"training WordPiece, {size:.1f} MB to 16,000", others, size),
     ]
@@ -304,14 +316,34 @@ def process(runs: int = 7) -> list[Row]:
 
 
 def memory() -> list[Row]:
-    """How far the process grows for a whole batch, ids included, after everything is loaded."""
+    """How far a process grows for a whole batch, ids included, after everything is loaded."""
+    found = subprocess.run(
+        [sys.executable, __file__, GROWTH], check=True, capture_output=True, text=True
+    ).stdout.split()
+    return [
+        {
+            "work": f"extra memory for {float(found[0]):.1f} MB of reviews",
+            "megabytes": float(found[1]),
+            "of_which_ids": float(found[2]),
+        }
+    ]
+
+
+def high_water() -> int:
+    """Bytes that this process had in memory at most."""
+    line = next(line for line in Path("/proc/self/status").read_text().splitlines() if "VmHWM" in line)
+    return 1024 * int(line.split()[1])
+
+
+def print_growth() -> None:
+    """Print megabytes of text, of growth and of ids: what `memory` reads from a fresh process."""
     texts, ours = reviews(), Tokenizer.load("bert-base-uncased")
     ours.encode_batch(texts[:200])
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    Path("/proc/self/clear_refs").write_text("5")  # a process begins with the peak of the one that made it
+    peak = high_water()
     batch = ours.encode_batch(texts)
-    grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
-    work = f"extra memory for {megabytes(texts):.1f} MB of reviews"
-    return [{"work": work, "megabytes": grown, "of_which_ids": batch.ids.nbytes / 1e6}]
+    grown = (high_water() - peak) / 1e6
+    print(megabytes(texts), grown, batch.ids.nbytes / 1e6)
 
 
 def _row(work: str, found: Row, size: float) -> Row:
@@ -356,10 +388,13 @@ CORES = os.sched_getaffinity(0)
 def main(wanted: Sequence[str]) -> None:
     from record import use_data_beside, write_record
 
+    use_data_beside()
+    if wanted == [GROWTH]:
+        print_growth()
+        return
     unknown = [name for name in wanted if name not in ROWS]
     if unknown:
         sys.exit(f"there is no row {unknown[0]!r}: there are {', '.join(ROWS)}")
-    use_data_beside()
     os.sched_setaffinity(0, {min(CORES)})
     results = [row for name in wanted or ROWS for row in ROWS[name]()]
     write_record("tokenization", results)

@@ -191,7 +191,6 @@ def add_symbols(text: Any, start: Any, end: Any, merging: Any, out: Any, at: Any
 
 @kernel(
     f"int64({TEXT}, UniTuple(int64, 2), {MERGING}, int32[::1], int32[::1], int64)",
-    calls="inlined",
     arrays="borrowed",
 )
 def merge_word(text: Any, word: Any, merging: Any, ranks: Any, ids: Any, at: Any) -> Any:

@@ -147,7 +147,7 @@ def fill_words(tokens: Any, merging: Any, history: Any, words: Any, every: Any) 
 
 @kernel(f"void({TEXT}, int64[::1], uint32[::1])", arrays="borrowed")
 def fill_sizes(letters: Any, starts: Any, sizes: Any) -> None:
-    """Mark the size of every token among those whose first four bytes have its hash."""
+    """Mark the size of every token among those whose first three bytes have its hash."""
     for token in range(len(starts) - 1):
         size = starts[token + 1] - starts[token]
         if size >= OPENED:

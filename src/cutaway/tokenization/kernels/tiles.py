@@ -35,13 +35,13 @@ from cutaway.tokenization.kernels.tokens import (
 
 HISTORY = 3  # numbers a token: the rank at which it is made (-1: a symbol, -2: never), and of what two
 NEVER = -2
-OPENINGS = 1 << 16  # hashes of a token's first four bytes
-OPENED = 4  # bytes
+OPENINGS = 1 << 16  # hashes of a token's first three bytes
+OPENED = 3  # bytes
 LONG = 31  # bit n says that of tokens that begin alike some have n bytes, this one: so many or more
 LONGEST = 255  # longer tokens are not laid
 
 _MIX = np.uint64(0x9E3779B97F4A7C15)
-_FOUR_BYTES, _HASH_SHIFT = np.uint64(0xFFFFFFFF), np.uint64(48)
+_FIRST_BYTES, _HASH_SHIFT = np.uint64(0xFFFFFF), np.uint64(48)
 _LOW_HALF = np.uint64(0xFFFFFFFF)
 
 # The merges, the history of each token, the sizes of tokens that begin alike, the word table, all tokens.
@@ -69,8 +69,8 @@ def fit(pairs: Any, history: Any, left: Any, right: Any, left_ends: Any, right_e
 
 @kernel(f"int64({TEXT}, int64)", calls="inlined", arrays="borrowed")
 def opening(text: Any, at: Any) -> Any:
-    """Return a hash of the four bytes from `at` on."""
-    return np.int64(((eight_bytes(text, at) & _FOUR_BYTES) * _MIX) >> _HASH_SHIFT)
+    """Return a hash of the three bytes from `at` on."""
+    return np.int64(((eight_bytes(text, at) & _FIRST_BYTES) * _MIX) >> _HASH_SHIFT)
 
 
 @kernel(f"int64({TEXT}, int64, int64, {TILES})", calls="inlined", arrays="borrowed")
@@ -80,6 +80,8 @@ def token_at(text: Any, start: Any, end: Any, tiles: Any) -> Any:
     sizes = np.int64(tiles[2][opening(text, start)])
     if end - start >= LONG and sizes >> LONG == 0:
         end = start + LONG - 1
+    if sizes >> PACKED <= 1:  # no token that begins so is longer than those that pack, or than two bytes
+        end = min(end, start + (PACKED if sizes >> OPENED != 0 else OPENED - 1))
     while end - start > PACKED:
         if sizes >> min(end - start, LONG) & 1 == 0:
             end -= 1

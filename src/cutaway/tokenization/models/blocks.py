@@ -26,7 +26,12 @@ EncodeOpen = Callable[[str], list[int]]
 Done = TypeVar("Done")
 Own = TypeVar("Own")
 
+# What copies ids away before the array that holds them is used again.
+Take = Callable[[Ints], Ints]
+Work = Callable[[Sequence[str], Take], tuple[Ints, Longs]]
+
 BLOCK = 1 << 17  # characters
+_CHARACTERS_A_TOKEN = 4  # of English, or a little less
 MOST_TOKENS = 1 << 62
 
 
@@ -77,14 +82,13 @@ class Pool(Generic[Own]):
             self._free.append(own)
 
 
-def encode_blocks(
-    texts: Sequence[str], work: Callable[[Sequence[str]], tuple[Ints, Longs]], threads: int
-) -> Batch:
+def encode_blocks(texts: Sequence[str], work: Work, threads: int) -> Batch:
     """Encode rows block by block, in order.
 
     Args:
         texts: the rows.
-        work: a block's rows to their ids, end to end, and the number of ids of each row.
+        work: a block's rows, and what takes their ids over, to those ids, end to end, and the number of ids
+            of each row.
         threads: how many blocks are worked on at once.
 
     Returns:
@@ -93,10 +97,41 @@ def encode_blocks(
     Raises:
         DataError: a row is not a string.
     """
-    blocks = over_blocks(texts, work, threads)
-    ids = blocks[0][0] if len(blocks) == 1 else np.concatenate([ids for ids, _ in blocks])
+    whole = _Growing(sum(map(len, texts)) // _CHARACTERS_A_TOKEN) if threads == 1 else None
+    take = whole.take if whole else np.copy
+    blocks = over_blocks(texts, lambda rows: work(rows, take), threads)
     lengths = blocks[0][1] if len(blocks) == 1 else np.concatenate([lengths for _, lengths in blocks])
+    ids = whole.ids() if whole else np.concatenate([ids for ids, _ in blocks])
     return Batch(ids=ids, row_starts=starts_of(lengths))
+
+
+class _Growing:
+    """The ids of block after block in one array: memory that is touched for the first time costs the most.
+
+    Args:
+        room: numbers to begin with.
+    """
+
+    def __init__(self, room: int) -> None:
+        self._array = np.empty(room, np.int32)
+        self._used = 0
+
+    def take(self, ids: Ints) -> Ints:
+        """Add ids at the end; return those added."""
+        end = self._used + len(ids)
+        if end > len(self._array):
+            larger = np.empty(2 * end, np.int32)
+            larger[: self._used] = self._array[: self._used]
+            self._array = larger
+        added = self._array[self._used : end]
+        added[:] = ids
+        self._used = end
+        return added
+
+    def ids(self) -> Ints:
+        """Return all of them; room that is not needed is given back."""
+        full = 2 * self._used > len(self._array)
+        return self._array[: self._used] if full else self._array[: self._used].copy()
 
 
 def over_blocks(texts: Sequence[str], work: Callable[[Sequence[str]], Done], threads: int) -> list[Done]:
@@ -118,7 +153,11 @@ def over_blocks(texts: Sequence[str], work: Callable[[Sequence[str]], Done], thr
 
 
 def with_open_rows(
-    found: tuple[Ints, Longs], rows: Sequence[bytes | None], texts: Sequence[str], encode_open: EncodeOpen
+    found: tuple[Ints, Longs],
+    rows: Sequence[bytes | None],
+    texts: Sequence[str],
+    encode_open: EncodeOpen,
+    take: Take,
 ) -> tuple[Ints, Longs]:
     """Return ids and lengths of a block, rows that the kernel was not given encoded by the open path.
 
@@ -127,15 +166,16 @@ def with_open_rows(
         rows: None for each of those.
         texts: the block's rows.
         encode_open: the open path.
+        take: what takes the ids over.
     """
     ids, row_starts = found
     if None not in rows:
-        return ids, row_starts[1:] - row_starts[:-1]
+        return take(ids), row_starts[1:] - row_starts[:-1]
     whole = np.split(ids, row_starts[1:-1])
     for at, row in enumerate(rows):
         if row is None:
             whole[at] = np.array(encode_open(texts[at]), np.int32)
-    return np.concatenate(whole), np.array([len(part) for part in whole], np.int64)
+    return take(np.concatenate(whole)), np.array([len(part) for part in whole], np.int64)
 
 
 def processors() -> int:

@@ -16,7 +16,16 @@ from cutaway.tokenization.aligned import AlignedText
 from cutaway.tokenization.batch import Batch
 from cutaway.tokenization.kernels import bpe, scan
 from cutaway.tokenization.kernels.tokens import MEMORY_SLOT
-from cutaway.tokenization.models.blocks import Ints, Limits, Longs, Pool, Scratch, encode_blocks, starts_of
+from cutaway.tokenization.models.blocks import (
+    Ints,
+    Limits,
+    Longs,
+    Pool,
+    Scratch,
+    Take,
+    encode_blocks,
+    starts_of,
+)
 from cutaway.tokenization.models.bpe import BytePairEncoding
 from cutaway.tokenization.models.bpe_tables import byte_pair_tables
 from cutaway.tokenization.models.scanner import class_table, rule_numbers
@@ -79,13 +88,13 @@ class FastBytePairs:
         Raises:
             DataError: a row is not a string.
         """
-        return encode_blocks(texts, lambda rows: self._encode_block(rows, limits), threads)
+        return encode_blocks(texts, lambda rows, take: self._encode_block(rows, limits, take), threads)
 
-    def _encode_block(self, texts: Sequence[str], limits: Limits) -> tuple[Ints, Longs]:
+    def _encode_block(self, texts: Sequence[str], limits: Limits, take: Take) -> tuple[Ints, Longs]:
         with self._pool.one() as own:
-            return self._encode_with(own, texts, limits)
+            return self._encode_with(own, texts, limits, take)
 
-    def _encode_with(self, own: _Own, texts: Sequence[str], limits: Limits) -> tuple[Ints, Longs]:
+    def _encode_with(self, own: _Own, texts: Sequence[str], limits: Limits, take: Take) -> tuple[Ints, Longs]:
         try:
             parts = [text.encode("utf-8") for text in texts]
         except UnicodeEncodeError:
@@ -110,7 +119,7 @@ class FastBytePairs:
             (limits.first_id, limits.last_id, limits.most),
             (ids, row_starts),
         )
-        return ids[:used].copy(), row_starts[1:] - row_starts[:-1]
+        return take(ids[:used]), row_starts[1:] - row_starts[:-1]
 
     def _is_plain(self, raw: bytes) -> bool:
         """Say whether rows are encoded as they stand: no added tokens in them, and nothing to change."""

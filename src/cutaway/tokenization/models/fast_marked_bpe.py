@@ -21,6 +21,7 @@ from cutaway.tokenization.models.blocks import (
     Longs,
     Pool,
     Scratch,
+    Take,
     encode_blocks,
     starts_of,
     with_open_rows,
@@ -82,15 +83,17 @@ class FastMarkedPairs:
             DataError: a row is not a string.
         """
 
-        def work(rows: Sequence[str]) -> tuple[Ints, Longs]:
+        def work(rows: Sequence[str], take: Take) -> tuple[Ints, Longs]:
             with self._pool.one() as own:
-                return self._encode_block(own, rows, limits, encode_open)
+                found = self._encode_block(own, rows, limits)
+                return with_open_rows(found[0], found[1], rows, encode_open, take)
 
         return encode_blocks(texts, work, threads)
 
     def _encode_block(
-        self, own: _Own, texts: Sequence[str], limits: Limits, encode_open: EncodeOpen
-    ) -> tuple[Ints, Longs]:
+        self, own: _Own, texts: Sequence[str], limits: Limits
+    ) -> tuple[tuple[Ints, Longs], list[bytes | None]]:
+        """Return ids and where each row starts, and the rows, None where one is for the open path."""
         rows = self._text.rows(texts)
         for at, text in enumerate(texts):
             if any(opening in text for opening in self._openings):
@@ -112,7 +115,7 @@ class FastMarkedPairs:
             (limits.first_id, limits.last_id, limits.most),
             (ids, row_starts),
         )
-        return with_open_rows((ids[:used].copy(), row_starts), rows, texts, encode_open)
+        return (ids[:used], row_starts), rows
 
 
 def tokens_of_merges(model: BytePairEncoding) -> dict[str, int]:

@@ -23,6 +23,7 @@ from cutaway.tokenization.models.blocks import (
     Longs,
     Pool,
     Scratch,
+    Take,
     encode_blocks,
     with_open_rows,
 )
@@ -92,15 +93,17 @@ class FastUnigram:
             DataError: a row is not a string.
         """
 
-        def work(rows: Sequence[str]) -> tuple[Ints, Longs]:
+        def work(rows: Sequence[str], take: Take) -> tuple[Ints, Longs]:
             with self._pool.one() as own:
-                return self._encode_block(own, rows, limits, encode_open)
+                found = self._encode_block(own, rows, limits)
+                return with_open_rows(found[0], found[1], rows, encode_open, take)
 
         return encode_blocks(texts, work, threads)
 
     def _encode_block(
-        self, own: _Own, texts: Sequence[str], limits: Limits, encode_open: Callable[[str], list[int]]
-    ) -> tuple[Ints, Longs]:
+        self, own: _Own, texts: Sequence[str], limits: Limits
+    ) -> tuple[tuple[Ints, Longs], list[bytes | None]]:
+        """Return ids and where each row starts, and the rows, None where one is for the open path."""
         rows = self._plain.finished([self._normalized(text) for text in texts])
         parts = [row or b"" for row in rows]
         raw = b" ".join([*parts, bytes(PADDING)])
@@ -116,7 +119,7 @@ class FastUnigram:
             (limits.first_id, limits.last_id, limits.most),
             (ids, row_starts),
         )
-        return with_open_rows((ids[:used].copy(), row_starts), rows, texts, encode_open)
+        return (ids[:used], row_starts), rows
 
     def _normalized(self, text: str) -> bytes | None:
         """Return a row as the kernel reads it, None for one that is for the open path."""

@@ -6,17 +6,36 @@ Imports NumPy and numba; `Tokenizer.encode_batch` imports this file when it is f
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cutaway.tokenization.batch import Batch
 from cutaway.tokenization.kernels import wordpiece as kernels
-from cutaway.tokenization.models.blocks import Ints, Limits, Longs, Pool, encode_blocks, starts_of
+from cutaway.tokenization.models.blocks import (
+    Ints,
+    Limits,
+    Longs,
+    Pool,
+    Scratch,
+    Take,
+    encode_blocks,
+    starts_of,
+    with_open_rows,
+)
 from cutaway.tokenization.models.wordpiece_tables import character_tables, piece_tables, special_tables
 from cutaway.tokenization.vocabulary import Vocabulary
 
 MEMORY = 1 << 15  # words
+
+
+class _Own:
+    """What each thread has for itself: the words that it met, and room to write."""
+
+    def __init__(self) -> None:
+        self.memory = np.zeros(MEMORY * kernels.MEMORY_SLOT, np.uint64)
+        self.word = np.empty(kernels.BUFFER, np.int32)
+        self.scratch = Scratch()
 
 
 class FastWordPiece:
@@ -33,7 +52,7 @@ class FastWordPiece:
         self._tables = (*folds, *piece_tables(vocabulary))
         self._special = special_tables(special)
         self._unknown = unknown
-        self._memories = Pool(lambda: np.zeros(MEMORY * kernels.MEMORY_SLOT, np.uint64))
+        self._pool = Pool(_Own)
 
     def encode(
         self, texts: Sequence[str], limits: Limits, encode_open: Callable[[str], list[int]], threads: int
@@ -50,40 +69,32 @@ class FastWordPiece:
             DataError: a row is not a string.
         """
 
-        def work(rows: Sequence[str]) -> tuple[Ints, Longs]:
-            with self._memories.one() as memory:
-                return self._encode_block(rows, limits, (*self._tables, memory, self._special), encode_open)
+        def work(rows: Sequence[str], take: Take) -> tuple[Ints, Longs]:
+            with self._pool.one() as own:
+                ids, row_starts, needs_open = self._encode_block(own, rows, limits)
+                kept = [None if redo else b"" for redo in needs_open.tolist()] if needs_open.any() else ()
+                return with_open_rows((ids, row_starts), kept, rows, encode_open, take)
 
         return encode_blocks(texts, work, threads)
 
     def _encode_block(
-        self,
-        texts: Sequence[str],
-        limits: Limits,
-        tables: tuple[Any, ...],
-        encode_open: Callable[[str], list[int]],
-    ) -> tuple[Ints, Longs]:
-        """Return a block's ids and the number of ids of each row."""
+        self, own: _Own, texts: Sequence[str], limits: Limits
+    ) -> tuple[Ints, Longs, NDArray[np.uint8]]:
+        """Return a block's ids, where each row starts, and 1 for rows that are for the open path."""
         # A lone surrogate passes and is dropped by the table, as the U+FFFD of core.text.scrub would be.
         rows = [text.encode("utf-8", "surrogatepass") for text in texts]
         raw = np.frombuffer(b" ".join([*rows, b""]), np.uint8)
         lengths = np.fromiter(map(len, rows), np.int64, len(rows))
         # No character folds to more characters than it has bytes.
-        ids = np.empty(len(raw) + 2 * len(texts) + kernels.MEMORY_IDS, np.int32)
+        ids = own.scratch.ints("ids", len(raw) + 2 * len(texts) + kernels.MEMORY_IDS)
         row_starts = np.empty(len(texts) + 1, np.int64)
         needs_open = np.zeros(len(texts), np.uint8)
         settings = np.array([self._unknown, limits.first_id, limits.last_id, limits.most], np.int64)
         used = kernels.encode_rows(
             raw,
             starts_of(lengths + 1),
-            tables,
+            (*self._tables, own.memory, self._special),
             settings,
-            (ids, row_starts, needs_open, np.empty(kernels.BUFFER, np.int32)),
+            (ids, row_starts, needs_open, own.word),
         )
-        ids = ids[:used].copy()
-        if needs_open.any():
-            parts = np.split(ids, row_starts[1:-1])
-            for row in np.flatnonzero(needs_open):
-                parts[row] = np.array(encode_open(texts[int(row)]), np.int32)
-            return np.concatenate(parts), np.array([len(part) for part in parts], np.int64)
-        return ids, row_starts[1:] - row_starts[:-1]
+        return ids[:used], row_starts, needs_open
