@@ -1,13 +1,15 @@
-"""Keep the README true: fill in what its commands print and the table of claims, or check them.
+"""Keep the README true: fill in what its commands print, the tables of claims and speeds, or check them.
 
     python tools/readme.py           # write
     python tools/readme.py --check   # exit 1 and say what differs
 
-A fenced block whose first line is `$ cutaway …` holds that command's output below it.
+A fenced block whose first line is `$ cutaway …` holds that command's output below it. Speeds are those of the
+newest record of a room in benchmarks/results.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -18,6 +20,8 @@ from cutaway.verify.claims import markdown
 
 README = Path(__file__).parents[1] / "README.md"
 BLOCK = re.compile(r"```\n\$ (cutaway [^\n]*)\n.*?```", re.DOTALL)
+RESULTS = README.with_name("benchmarks") / "results"
+SPEEDS = re.compile(r"\| tokenization, one core \|[^\n]*\n(?:\|[^\n]*\n)+")
 TABLE = re.compile(r"\| what \| figure \|\n(?:\|[^\n]*\n)+")
 
 
@@ -29,10 +33,22 @@ def output_of(command: str) -> str:
     return "\n".join(line.rstrip() for line in done.stdout.splitlines()) + "\n"
 
 
+def speeds() -> str:
+    """Return the table of what the newest record of room 1 says of speeds against peers."""
+    newest = max(RESULTS.glob("tokenization-*.json"))
+    lines = ["| tokenization, one core | speed | times the peer's |", "|---|---|---|"]
+    for row in json.loads(newest.read_text())["results"]:
+        rate, ratios = row.get("megabytes_per_second"), row.get("ratios", {})
+        peers = ", ".join(f"{ratio:.1f} {peer.split()[0]}" for peer, ratio in ratios.items())
+        if rate and peers and "threads" not in row["work"] and "open path" not in row["work"]:
+            lines.append(f"| {row['work'].split(',')[0]} | {rate:.0f} MB/s | {peers} |")
+    return "\n".join(lines) + "\n"
+
+
 def renewed(text: str) -> str:
     """Return the README with every output and the table as they are now."""
     filled = BLOCK.sub(lambda found: f"```\n$ {found[1]}\n{output_of(found[1])}```", text)
-    return TABLE.sub(lambda found: markdown(), filled)
+    return SPEEDS.sub(lambda found: speeds(), TABLE.sub(lambda found: markdown(), filled))
 
 
 if __name__ == "__main__":

@@ -35,22 +35,38 @@ def same(letters: Any, one: Any, other: Any, size: Any) -> Any:
     return k == size
 
 
-@kernel(f"int64({_WORDS}, int64, uint64[::1], int64[::1])", arrays="borrowed")
-def count_substrings(words: Any, longest: Any, hashes: Any, seeds: Any) -> Any:
-    """Count every substring of every word; return how many there are, or -1 if the table is too full.
+@kernel(
+    f"int64({_WORDS}, int64, Tuple((uint64[::1], int64[::1])), Tuple((uint64[::1], int64[::1])))",
+    arrays="borrowed",
+)
+def count_substrings(words: Any, longest: Any, table: Any, room: Any) -> Any:
+    """Count substrings of words, all that come more than once; return how many, -1 if the table is too full.
 
-    A piece begins a word or does not: ▁ stands only at a word's start, so no substring reaches over one.
+    The short ones first: of those that came once no longer one can come twice, and it is not looked at. A
+    piece begins a word or does not: ▁ stands only at a word's start, so no substring reaches over one.
+
+    Args:
+        words: code points, where each word starts, how often it comes.
+        longest: code points of a substring.
+        table: hashes, all 0; count, place and length of each substring.
+        room: for each code point, the hash of the substring that begins there, and its slot.
     """
     letters, starts, counts = words
+    hashes, seeds = table
+    hashed_at, slot_at = room
     mask, used = np.uint64(len(hashes) - 1), np.int64(0)
-    for word in range(len(counts)):
-        for start in range(starts[word], starts[word + 1]):
-            hashed = np.uint64(1)
-            for end in range(start + 1, min(starts[word + 1], start + longest) + 1):
-                hashed = (hashed ^ np.uint64(letters[end - 1])) * _MIX
+    for size in range(1, longest + 1):
+        for word in range(len(counts)):
+            for start in range(starts[word], starts[word + 1] - size + 1):
+                before = slot_at[start] if size > 1 else np.int64(0)
+                if size > 1 and (before < 0 or seeds[SEED * before] <= 1):
+                    slot_at[start] = -1
+                    continue
+                hashed = hashed_at[start] if size > 1 else _ONE
+                hashed = (hashed ^ np.uint64(letters[start + size - 1])) * _MIX
                 hashed ^= hashed >> _HALF
+                hashed_at[start] = hashed
                 key = hashed | _ONE
-                size = end - start
                 at = (hashed >> np.uint64(7)) & mask
                 while hashes[at] != _EMPTY:
                     slot = SEED * np.int64(at)
@@ -65,6 +81,7 @@ def count_substrings(words: Any, longest: Any, hashes: Any, seeds: Any) -> Any:
                     used += 1
                     hashes[at], seeds[slot], seeds[slot + 1], seeds[slot + 2] = key, 0, start, size
                 seeds[slot] += counts[word]
+                slot_at[start] = np.int64(at)
     return used
 
 

@@ -147,10 +147,11 @@ def _seeds(
     words: Words, characters: Sequence[str], settings: UnigramTraining
 ) -> tuple[list[str], NDArray[np.float64]]:
     """Return every character, and the substrings with the largest count times length."""
-    slots = 1 << (8 * len(words[0])).bit_length()
+    slots = 1 << (2 * len(words[0])).bit_length()
+    room = (np.empty(len(words[0]), np.uint64), np.empty(len(words[0]), np.int64))
     while True:
         hashes, found = np.zeros(slots, np.uint64), np.zeros(likelihood.SEED * slots, np.int64)
-        if likelihood.count_substrings(words, settings.longest, hashes, found) >= 0:
+        if likelihood.count_substrings(words, settings.longest, (hashes, found), room) >= 0:
             break
         slots *= 2
     rows = found.reshape(-1, likelihood.SEED)
@@ -158,7 +159,8 @@ def _seeds(
     several = rows[(rows[:, 2] > 1) & (rows[:, 0] > 1)]
     several = several[np.lexsort((several[:, 1], -several[:, 0] * several[:, 2]))][: settings.seeds]
     letters = words[0].tobytes()
-    single = Counter({chr(int(words[0][at])): int(count) for count, at, size in rows if size == 1})
+    alone = rows[rows[:, 2] == 1]
+    single = dict(zip(map(chr, words[0][alone[:, 1]].tolist()), alone[:, 0].tolist(), strict=True))
     pieces = [letters[4 * at : 4 * (at + size)].decode("utf-32-le") for _, at, size in several.tolist()]
     values = [count * size for count, _, size in several.tolist()] + [single[char] for char in characters]
     scores = np.log(np.array(values, np.float64))
