@@ -16,6 +16,7 @@ _HOMES = {
     "Tokenizer": "cutaway.tokenization.tokenizer",
     "WordVectors": "cutaway.embeddings.vectors",
     "Word2Vec": "cutaway.embeddings.word2vec",
+    "BagOfNgrams": "cutaway.embeddings.ngram_classifier",
     "FastText": "cutaway.embeddings.fasttext",
     "GloVe": "cutaway.embeddings.glove",
     "RNN": "cutaway.recurrent.rnn",
@@ -36,6 +37,7 @@ __all__ = [
     "GRU",
     "LSTM",
     "RNN",
+    "BagOfNgrams",
     "Bert",
     "Classifier",
     "CutawayError",
@@ -58,6 +60,7 @@ if TYPE_CHECKING:
     from cutaway.core.trace import Trace
     from cutaway.embeddings.fasttext import FastText
     from cutaway.embeddings.glove import GloVe
+    from cutaway.embeddings.ngram_classifier import BagOfNgrams
     from cutaway.embeddings.vectors import WordVectors
     from cutaway.embeddings.word2vec import Word2Vec
     from cutaway.finetuning.classifier import Classifier
