@@ -27,9 +27,10 @@ from cutaway.embeddings.ngram_classifier import BagOfNgrams
 PEER = "fasttext-wheel"
 WORD = re.compile(r"[\w']+|[^\w\s]")
 Predict = Callable[[list[str]], list[str]]
+Table = tuple[list[str], list[str]]
 
 
-def labelled(name: str) -> tuple[list[str], list[str]]:
+def labelled(name: str) -> Table:
     table = pq.read_table(resolve("imdb").files[name], columns=["text", "label"])
     return table["text"].to_pylist(), [str(label) for label in table["label"].to_pylist()]
 
@@ -50,7 +51,11 @@ def fasttext(texts: list[str], labels: list[str]) -> Predict:
             "".join(f"__label__{label} {line(text)}\n" for text, label in zip(texts, labels, strict=True))
         )
         model = package.train_supervised(str(path), wordNgrams=2, epoch=10, lr=0.5, thread=2, verbose=0)
-    return lambda given: [model.predict(line(text))[0][0].removeprefix("__label__") for text in given]
+    # Its own predict asks NumPy for something that NumPy 2 refuses; this is what it calls.
+    answers = model.f.predict
+    return lambda given: [
+        answers(line(text) + "\n", 1, 0.0, "strict")[0][1].removeprefix("__label__") for text in given
+    ]
 
 
 def measured(

@@ -1,4 +1,4 @@
-"""`cutaway vectors similar|neighbors|analogy|convert`: what word vectors say of words."""
+"""`cutaway vectors similar|neighbors|analogy|evaluate|convert`: what word vectors say of words."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from cutaway.cli import output
+from cutaway.cli.vectors_evaluate import evaluate
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from cutaway.embeddings.vectors import Neighbor
 
 app = typer.Typer(no_args_is_help=True, help="Room 2: word vectors, their similarities and sums.")
+app.command()(evaluate)
 
 VECTORS = typer.Option("glove-6b-50d", "--vectors", help="A catalog name, or a file or folder of vectors.")
 COUNT = typer.Option(10, "-n", "--count", help="How many words.")
