@@ -1,4 +1,4 @@
-"""`cutaway vectors similar|neighbors|analogy|evaluate|convert`: what word vectors say of words."""
+"""`cutaway vectors similar|neighbors|analogy|train|evaluate|convert`: what word vectors say of words."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import typer
 
 from cutaway.cli import output
 from cutaway.cli.vectors_evaluate import evaluate
+from cutaway.cli.vectors_train import train
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from cutaway.embeddings.vectors import Neighbor
 
 app = typer.Typer(no_args_is_help=True, help="Room 2: word vectors, their similarities and sums.")
+app.command()(train)
 app.command()(evaluate)
 
 VECTORS = typer.Option("glove-6b-50d", "--vectors", help="A catalog name, or a file or folder of vectors.")

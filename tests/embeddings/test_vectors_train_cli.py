@@ -1,0 +1,72 @@
+"""`cutaway vectors train|evaluate`: a corpus in, vectors that load out; bad input in one line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from cutaway.cli.main import main
+from cutaway.embeddings.subword_vectors import SubwordVectors
+from cutaway.embeddings.vectors import WordVectors
+
+LINES = "the king rules the land\nthe queen rules the land\na man eats bread\na woman eats bread\n" * 40
+
+
+@pytest.fixture
+def corpus(tmp_path: Path) -> str:
+    path = tmp_path / "corpus.txt"
+    path.write_text(LINES)
+    return str(path)
+
+
+def test_trained_vectors_load(corpus: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = str(tmp_path / "vectors.vec")
+    assert main(["vectors", "train", corpus, "--out", out, "--dim", "16", "--epochs", "2", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    table = WordVectors.load(out)
+    assert (told["words"], told["dim"]) == (len(table), table.dim) == (10, 16)
+    assert not Path(out + ".state").exists()
+
+
+def test_subwords_are_kept_in_a_binary_file(corpus: str, tmp_path: Path) -> None:
+    out = str(tmp_path / "vectors.bin")
+    assert main(["vectors", "train", corpus, "--out", out, "--subwords", "--epochs", "1"]) == 0
+    loaded = WordVectors.load(out)
+    assert isinstance(loaded, SubwordVectors)
+    assert len(loaded["kingdom"]) == 100  # a word that the corpus does not have
+
+
+def test_evaluation_is_printed_with_its_coverage(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    table = tmp_path / "small.txt"
+    table.write_text("cat 1 0\ndog 1 0.2\ncar 0 1\nbus 0.1 1\n")
+    pairs = tmp_path / "pairs.tsv"
+    pairs.write_text("cat\tdog\t9\ncar\tbus\t8\ncat\tcar\t1\ndog\tbus\t2\nno\tcat\t5\n")
+    analogies = tmp_path / "analogies.txt"
+    analogies.write_text(": all\ncat dog car bus\n")
+    command = ["vectors", "evaluate", "--pairs", str(pairs), "--analogies", str(analogies)]
+    assert main([*command, "--vectors", str(table), "--json"]) == 0
+    rated, answered = json.loads(capsys.readouterr().out)["results"]
+    assert (rated["used"], rated["total"], rated["spearman"]) == (4, 5, pytest.approx(0.6))
+    assert (answered["used"], answered["accuracy"]) == (1, 1.0)
+    assert main([*command, "--vectors", str(table)]) == 0
+    assert "4 of 5" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (["train", "CORPUS", "--out", "x.xyz"], 2, "cannot tell a format from 'x.xyz'"),
+        (["train", "CORPUS", "--out", "x.vec", "--model", "nope"], 2, "model is 'nope'"),
+        (["train", "CORPUS", "--out", "x.vec", "--min-count", "999"], 1, "no word occurs 999 times or more"),
+        (["train", "/nowhere", "--out", "x.vec"], 1, "there is no file or folder /nowhere"),
+        (["evaluate"], 2, "nothing to evaluate"),
+        (["evaluate", "--pairs", "/nowhere"], 1, "there is no file /nowhere"),
+    ],
+)
+def test_refusals_are_one_line(
+    words: list[str], code: int, said: str, corpus: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["vectors", *(corpus if word == "CORPUS" else word for word in words)]) == code
+    assert said in capsys.readouterr().err
