@@ -41,7 +41,7 @@ def speeds() -> str:
         rate, ratios = row.get("megabytes_per_second"), row.get("ratios", {})
         peers = ", ".join(f"{ratio:.1f} {peer.split()[0]}" for peer, ratio in ratios.items())
         if rate and peers and "threads" not in row["work"] and "open path" not in row["work"]:
-            lines.append(f"| {row['work'].split(',')[0]} | {rate:.0f} MB/s | {peers} |")
+            lines.append(f"| {row['work'].split(', ')[0]} | {rate:.0f} MB/s | {peers} |")
     return "\n".join(lines) + "\n"
 
 
