@@ -14,6 +14,7 @@ __version__ = version.VERSION
 
 _HOMES = {
     "Tokenizer": "cutaway.tokenization.tokenizer",
+    "WordVocabulary": "cutaway.tokenization.word_vocabulary",
     "WordVectors": "cutaway.embeddings.vectors",
     "Word2Vec": "cutaway.embeddings.word2vec",
     "BagOfNgrams": "cutaway.embeddings.ngram_classifier",
@@ -51,6 +52,7 @@ __all__ = [
     "Transformer",
     "Word2Vec",
     "WordVectors",
+    "WordVocabulary",
     "__version__",
     "finetune",
 ]
@@ -69,6 +71,7 @@ if TYPE_CHECKING:
     from cutaway.recurrent.lstm import LSTM
     from cutaway.recurrent.rnn import RNN
     from cutaway.tokenization.tokenizer import Tokenizer
+    from cutaway.tokenization.word_vocabulary import WordVocabulary
     from cutaway.transformers.bert import Bert, DistilBert, Roberta
     from cutaway.transformers.gpt import Gpt
     from cutaway.transformers.seq2seq import Transformer

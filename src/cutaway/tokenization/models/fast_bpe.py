@@ -43,7 +43,7 @@ class Cut(NamedTuple):
     prefix: str
 
 
-class _Own:
+class Own:
     """What each thread has for itself: the words that it met, and room to write."""
 
     def __init__(self) -> None:
@@ -72,7 +72,7 @@ class FastBytePairs:
         self._openings = tuple({token.content[:2] for token in pipeline.added if token.content})
         self._opening_bytes = tuple(opening.encode("utf-8") for opening in self._openings)
         self._has_normalized = any(token.normalized for token in pipeline.added)
-        self._pool = Pool(_Own)
+        self._pool = Pool(Own)
 
     def encode(
         self, texts: Sequence[str], limits: Limits, encode_open: Callable[[str], list[int]], threads: int
@@ -94,7 +94,7 @@ class FastBytePairs:
         with self._pool.one() as own:
             return self._encode_with(own, texts, limits, take)
 
-    def _encode_with(self, own: _Own, texts: Sequence[str], limits: Limits, take: Take) -> tuple[Ints, Longs]:
+    def _encode_with(self, own: Own, texts: Sequence[str], limits: Limits, take: Take) -> tuple[Ints, Longs]:
         try:
             parts = [text.encode("utf-8") for text in texts]
         except UnicodeEncodeError:

@@ -13,14 +13,13 @@ import numpy as np
 
 from cutaway.tokenization.batch import Batch
 from cutaway.tokenization.kernels import bpe, marked
-from cutaway.tokenization.kernels.tokens import MEMORY_SLOT, PADDING
+from cutaway.tokenization.kernels.tokens import PADDING
 from cutaway.tokenization.models.blocks import (
     EncodeOpen,
     Ints,
     Limits,
     Longs,
     Pool,
-    Scratch,
     Take,
     encode_blocks,
     starts_of,
@@ -28,21 +27,10 @@ from cutaway.tokenization.models.blocks import (
 )
 from cutaway.tokenization.models.bpe import BytePairEncoding
 from cutaway.tokenization.models.bpe_tables import CODE_POINTS, byte_pair_tables
+from cutaway.tokenization.models.fast_bpe import Own
 from cutaway.tokenization.models.marked_text import MarkedText
 from cutaway.tokenization.normalizers.sentencepiece import SPACE
 from cutaway.tokenization.splitters.sentencepiece import may_cut_at_spaces
-
-MEMORY = 1 << 16  # words
-
-
-class _Own:
-    """What each thread has for itself: the words that it met, and room to write."""
-
-    def __init__(self) -> None:
-        self.memory = np.zeros(MEMORY * MEMORY_SLOT, np.uint64)
-        self.front = np.zeros(bpe.FRONT * MEMORY_SLOT, np.uint64)
-        self.ranks = np.empty(bpe.SHORT, np.int32)
-        self.scratch = Scratch()
 
 
 class FastMarkedPairs:
@@ -68,7 +56,7 @@ class FastMarkedPairs:
         runs = SPACE in letters and may_cut_at_spaces(merged)
         self._cuts = marked.EACH if text.cuts == "each mark" else marked.RUNS if runs else marked.NOWHERE
         self._text, self._openings = text, tuple(openings)
-        self._pool = Pool(_Own)
+        self._pool = Pool(Own)
 
     def encode(self, texts: Sequence[str], limits: Limits, encode_open: EncodeOpen, threads: int) -> Batch:
         """Encode rows in blocks, in order.
@@ -91,7 +79,7 @@ class FastMarkedPairs:
         return encode_blocks(texts, work, threads)
 
     def _encode_block(
-        self, own: _Own, texts: Sequence[str], limits: Limits
+        self, own: Own, texts: Sequence[str], limits: Limits
     ) -> tuple[tuple[Ints, Longs], list[bytes | None]]:
         """Return ids and where each row starts, and the rows, None where one is for the open path."""
         rows = self._text.rows(texts)
