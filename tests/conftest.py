@@ -26,8 +26,14 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-# No test is timed: a first call compiles, and machines are shared.
-settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# No test is timed: a first call compiles, and machines are shared. Examples are the same in every run, so that
+# a change lands or fails for what it changes; CUTAWAY_NEW_EXAMPLES=1 draws others, to look for more.
+settings.register_profile(
+    "untimed",
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+    derandomize=os.environ.get("CUTAWAY_NEW_EXAMPLES") != "1",
+)
 settings.load_profile("untimed")
 
 

@@ -1,4 +1,4 @@
-"""`cutaway vectors similar|neighbors|analogy|train|evaluate|convert`: what word vectors say of words."""
+"""`cutaway vectors similar|neighbors|analogy|train|evaluate|project|convert`: word vectors at work."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import typer
 
 from cutaway.cli import output
 from cutaway.cli.vectors_evaluate import evaluate
+from cutaway.cli.vectors_project import project
 from cutaway.cli.vectors_train import train
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True, help="Room 2: word vectors, their similarities and sums.")
 app.command()(train)
 app.command()(evaluate)
+app.command()(project)
 
 VECTORS = typer.Option("glove-6b-50d", "--vectors", help="A catalog name, or a file or folder of vectors.")
 COUNT = typer.Option(10, "-n", "--count", help="How many words.")
