@@ -54,6 +54,20 @@ def test_evaluation_is_printed_with_its_coverage(tmp_path: Path, capsys: pytest.
     assert "4 of 5" in capsys.readouterr().out
 
 
+def test_convert_takes_a_format_and_words_that_are_not_utf8(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source, target = tmp_path / "odd.txt", str(tmp_path / "odd.bin")
+    source.write_bytes(b"caf\xe9 1 0\nbar 0 1\n")
+    assert main(["vectors", "convert", str(source), target]) == 1
+    assert "UTF-8" in capsys.readouterr().err
+    options = ["--undecodable", "replace", "--layout", "fasttext-binary"]
+    assert main(["vectors", "convert", str(source), target, *options]) == 0
+    assert list(WordVectors.load(target)) == ["caf\ufffd", "bar"]
+    assert main(["vectors", "convert", str(source), target, "--layout", "pickle"]) == 2
+    assert main(["vectors", "convert", str(source), target, "--undecodable", "drop"]) == 2
+
+
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [

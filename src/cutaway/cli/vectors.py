@@ -108,21 +108,27 @@ def convert(
     source: str = typer.Argument(help="A catalog name, or a file or folder of vectors."),
     target: str = typer.Argument(help="The file to write: .safetensors, .vec, .txt or .bin."),
     storage: str = typer.Option("float32", help="In .safetensors: float32, float16 or int8."),
+    layout: str = typer.Option("", help="The format, where the ending does not say: fasttext-binary."),
+    undecodable: str = typer.Option("strict", help="Words that are not UTF-8: strict refuses, replace."),
     json: bool = JSON,
 ) -> None:
     """Write vectors in another format: .safetensors opens fastest, the others are for other tools."""
     from cutaway.core.errors import UsageError
     from cutaway.embeddings.formats.safetensors_file import STORAGES
-    from cutaway.embeddings.formats.saving import layout_of
+    from cutaway.embeddings.formats.saving import LAYOUTS, layout_of
     from cutaway.embeddings.vectors import WordVectors
 
     chosen = next((known for known in STORAGES if known == storage), None)
     if chosen is None:
         raise UsageError(f"storage is {storage!r}: expected one of {', '.join(STORAGES)}")
+    if undecodable not in ("strict", "replace"):
+        raise UsageError(f"undecodable is {undecodable!r}: expected strict or replace")
+    if layout and layout not in LAYOUTS:
+        raise UsageError(f"layout is {layout!r}: expected one of {', '.join(LAYOUTS)}")
     path = Path(target).expanduser()
-    layout = layout_of(path)  # before minutes of reading
-    table = WordVectors.load(source)
-    table.save(path, layout=layout, storage=chosen)
+    written = next((known for known in LAYOUTS if known == layout), None) or layout_of(path)
+    table = WordVectors.load(source, undecodable=undecodable)  # type: ignore[arg-type]
+    table.save(path, layout=written, storage=chosen)
     size = path.stat().st_size
     if json:
         output.print_json({"file": str(path), "words": len(table), "dim": table.dim, "bytes": size})

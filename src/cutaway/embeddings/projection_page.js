@@ -51,7 +51,7 @@ function draw() {
   }
   pen.globalAlpha = 1; pen.font = '13px "IBM Plex Sans", system-ui, sans-serif'; pen.textBaseline = "middle";
   const taken = [];
-  for (const at of [chosen, ...near, ...order.reverse()]) {
+  for (const at of new Set([chosen, ...near, ...order.reverse()])) {
     const [x, y] = drawn[at], width = pen.measureText(data.words[at]).width;
     if (x < 0 || y < 0 || x > wide || y > high) continue;
     const free = ([a, b, c, d]) =>
