@@ -21,7 +21,7 @@ lab: .stamps/install .stamps/web
 test: lint
 	$(BIN)/python -m pytest -n 2 --dist loadgroup --cov --cov-report= --ignore tests/test_source_is_honest.py
 	$(BIN)/python -m coverage report
-	$(BIN)/python -m pytest -q tests/test_source_is_honest.py
+	$(BIN)/python -m pytest -q -n 2 tests/test_source_is_honest.py
 	NUMBA_BOUNDSCHECK=1 $(BIN)/python -m pytest -q tests/tokenization/test_fast_equals_open.py
 	$(MAKE) web-test
 
