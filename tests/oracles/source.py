@@ -85,7 +85,7 @@ def reachable(function: Function, *, only_private_here: bool = False) -> set[str
         found |= at.raises
         todo += [
             called
-            for called in _called(at)
+            for called in _known_calls(at.module, at.name)
             if not only_private_here or (called.module == function.module and _private(called))
         ]
     return found
@@ -167,6 +167,12 @@ def _names_called(function: FunctionNode) -> set[str]:
     """Every name and attribute that is mentioned: a function handed on may be called later."""
     names = {node.id for node in ast.walk(function) if isinstance(node, ast.Name)}
     return names | {node.attr for node in ast.walk(function) if isinstance(node, ast.Attribute)}
+
+
+@cache
+def _known_calls(module: str, name: str) -> tuple[Function, ...]:
+    """What a function may call: asked again and again, as paths from many functions meet."""
+    return tuple(_called(modules()[module].functions[name]))
 
 
 def _private(function: Function) -> bool:
