@@ -12,10 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.oracles.glove import PlainGloVe
 
-from cutaway.core.errors import DataError, ResourceError, ShapeError, UsageError
+from cutaway.core.errors import DataError, FormatError, ResourceError, ShapeError, UsageError
 from cutaway.embeddings import cooccurrence_runs, glove_tiles, spill
 from cutaway.embeddings.cooccurrence import Cooccurrences, CountSettings, count_cooccurrences, count_openly
-from cutaway.embeddings.glove import GloVe, first_table
+from cutaway.embeddings.corpus_counts import count_corpus
+from cutaway.embeddings.glove import GloVe, Pass, first_table
 from cutaway.embeddings.glove_tiles import arrange, round_robin
 from cutaway.embeddings.ppmi import PPMI
 
@@ -214,3 +215,56 @@ def test_ppmi_equals_its_definition_on_the_dense_matrix() -> None:
     np.testing.assert_allclose(vectors @ vectors.T, (left[:, :4] * singular[:4]) @ left[:, :4].T, atol=1e-3)
     trace = model.trace(counts, [str(k) for k in range(30)], "3", "1")
     assert float(trace["ppmi"]) == pytest.approx(expected[3, 1], abs=1e-5)
+
+
+class StopHereError(Exception):
+    """Raised where a test ends a training."""
+
+
+SENTENCES_OF_WORDS = [["the", "king", "rules"], ["the", "queen", "rules"], ["rare"]] * 6
+
+
+def test_a_corpus_is_counted_as_its_sentences_stand() -> None:
+    corpus = count_corpus([*SENTENCES_OF_WORDS, ["once"]], min_count=2)
+    rows = {word: row for row, word in enumerate(corpus.words)}
+    slow = count_openly([[rows[word] for word in sentence] for sentence in SENTENCES_OF_WORDS])
+    for size in (1, 4, 1000):
+        fast = count_cooccurrences(corpus.blocks(size), len(corpus.words))
+        assert as_dict(fast) == pytest.approx(slow)
+
+
+def test_an_interrupted_fit_goes_on_to_the_same_vectors(tmp_path: Path) -> None:
+    def stop(done: Pass) -> None:
+        if done.number == 2:
+            raise StopHereError
+
+    model, state = GloVe(dim=4, min_count=1), tmp_path / "glove.state"
+    whole = model.fit(SENTENCES_OF_WORDS, epochs=5)
+    with pytest.raises(StopHereError):
+        model.fit(SENTENCES_OF_WORDS, epochs=5, state_file=state, listener=stop)
+    heard: list[Pass] = []
+    resumed = model.fit(SENTENCES_OF_WORDS, epochs=5, state_file=state, listener=heard.append)
+    assert [done.number for done in heard] == [3, 4, 5]
+    assert np.array_equal(resumed.vectors, whole.vectors)
+    assert not state.exists()
+
+
+def test_a_state_of_other_settings_is_refused(tmp_path: Path) -> None:
+    def stop(done: Pass) -> None:
+        raise StopHereError
+
+    state = tmp_path / "glove.state"
+    with pytest.raises(StopHereError):
+        GloVe(dim=4, min_count=1).fit(SENTENCES_OF_WORDS, state_file=state, listener=stop)
+    with pytest.raises(UsageError, match="other settings"):
+        GloVe(dim=4, min_count=1, rate=0.1).fit(SENTENCES_OF_WORDS, state_file=state)
+    state.write_bytes(state.read_bytes()[:-9])
+    with pytest.raises(FormatError, match="damaged"):
+        GloVe(dim=4, min_count=1).fit(SENTENCES_OF_WORDS, state_file=state)
+
+
+def test_ppmi_of_a_corpus_is_that_of_its_counts() -> None:
+    corpus = count_corpus(SENTENCES_OF_WORDS, min_count=5)
+    counts = count_cooccurrences(corpus.blocks(), len(corpus.words), CountSettings(window=5, distance="flat"))
+    expected = PPMI(dim=2).fit_counts(counts, corpus.words)
+    assert np.array_equal(PPMI(dim=2).fit(SENTENCES_OF_WORDS).vectors, expected.vectors)

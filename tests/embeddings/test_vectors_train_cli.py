@@ -38,6 +38,21 @@ def test_subwords_are_kept_in_a_binary_file(corpus: str, tmp_path: Path) -> None
     assert len(loaded["kingdom"]) == 100  # a word that the corpus does not have
 
 
+@pytest.mark.parametrize("model", ["glove", "ppmi"])
+def test_models_of_counts_are_trained(
+    model: str, corpus: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = str(tmp_path / "vectors.safetensors")
+    command = ["vectors", "train", corpus, "--out", out, "--model", model, "--dim", "4"]
+    assert main([*command, "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["words"], told["dim"]) == (WordVectors.load(out).vectors.shape) == (10, 4)
+    assert ("cells_per_second" in told) == (model == "glove")
+    assert not Path(out + ".state").exists()
+    assert main(command) == 0
+    assert "10 words × 4 dimensions" in capsys.readouterr().out.replace("\n", "")
+
+
 def test_evaluation_is_printed_with_its_coverage(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     table = tmp_path / "small.txt"
     table.write_text("cat 1 0\ndog 1 0.2\ncar 0 1\nbus 0.1 1\n")
@@ -73,6 +88,8 @@ def test_convert_takes_a_format_and_words_that_are_not_utf8(
     [
         (["train", "CORPUS", "--out", "x.xyz"], 2, "cannot tell a format from 'x.xyz'"),
         (["train", "CORPUS", "--out", "x.vec", "--model", "nope"], 2, "model is 'nope'"),
+        (["train", "CORPUS", "--out", "x.vec", "--model", "ppmi", "--epochs", "3"], 2, "without --epochs"),
+        (["train", "CORPUS", "--out", "x.vec", "--model", "glove", "--subwords"], 2, "skip-gram only"),
         (["train", "CORPUS", "--out", "x.vec", "--min-count", "999"], 1, "no word occurs 999 times or more"),
         (["train", "/nowhere", "--out", "x.vec"], 1, "there is no file or folder /nowhere"),
         (["evaluate"], 2, "nothing to evaluate"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -19,32 +19,48 @@ if TYPE_CHECKING:
 def train(
     corpus: Path = typer.Argument(help="A file of text, .gz or Parquet, or a folder of them."),
     out: Path = typer.Option(..., "--out", help="The file to write: .safetensors, .vec, .txt or .bin."),
-    model: str = typer.Option("skip-gram", help="skip-gram or cbow."),
+    model: str = typer.Option("skip-gram", help="skip-gram, cbow, glove or ppmi."),
     objective: str = typer.Option("negatives", help="negatives or hierarchical."),
     subwords: bool = typer.Option(False, "--subwords", help="Words as sums of their character n-grams."),
     dim: int = typer.Option(100, help="Numbers in a vector."),
-    window: int = typer.Option(5, help="How far the context reaches at most."),
+    window: int | None = typer.Option(
+        None, help="How far the context reaches at most; by default 5, GloVe 15."
+    ),
     negatives: int = typer.Option(5, help="Noise words for each center."),
     min_count: int = typer.Option(5, help="Rarer words are left out."),
     subsample: float = typer.Option(1e-3, help="Share of the corpus above which a word is thinned."),
-    rate: float = typer.Option(0.025, help="Learning rate at the start."),
-    epochs: int = typer.Option(5, help="Passes over the corpus."),
+    rate: float | None = typer.Option(None, help="Learning rate at the start; by default 0.025, GloVe 0.05."),
+    epochs: int | None = typer.Option(
+        None, help="Passes over the corpus, GloVe's over its counts; by default 5, GloVe 25."
+    ),
     threads: int = typer.Option(1, help="One gives the same vectors every time; more are faster."),
     seed: int = typer.Option(0, help="Of every random choice."),
     json: bool = typer.Option(False, "--json", help="Print JSON."),
 ) -> None:
-    """Train word2vec or fastText; the same command goes on from where an interrupt stopped it."""
+    """Train word2vec, fastText, GloVe or PPMI; after an interrupt the same command goes on (PPMI anew)."""
+    from cutaway.core.errors import UsageError
     from cutaway.embeddings.fasttext import FastText
     from cutaway.embeddings.formats.saving import layout_of
     from cutaway.embeddings.word2vec import Word2Vec
 
     layout = layout_of(out)  # before minutes of training
+    counted = {"glove": _glove, "ppmi": _ppmi}.get(model)
+    if counted and subwords:
+        raise UsageError(f"model is {model!r}: n-grams of characters go with skip-gram only")
+    if counted:
+        given = {"dim": dim, "window": window, "min_count": min_count, "rate": rate, "seed": seed}
+        chosen = {name: value for name, value in given.items() if value is not None}
+        vectors, told = counted(chosen, corpus, epochs, threads, out)
+        vectors.save(out, layout=layout)
+        _tell({"file": str(out), "words": len(vectors), "dim": dim, **told}, as_json=json)
+        return
     if subwords and layout == "word2vec-binary":
         layout = "fasttext-binary"  # the n-grams go with the words
+    rate = 0.025 if rate is None else rate
     kind = FastText if subwords else Word2Vec
     settings = kind(
         dim=dim,
-        window=window,
+        window=5 if window is None else window,
         negatives=negatives,
         model=model,  # type: ignore[arg-type]  # checked by the settings
         objective=objective,  # type: ignore[arg-type]
@@ -54,16 +70,65 @@ def train(
         last_rate=min(1e-4, rate),
         seed=seed,
     )
-    vectors, last = _fitted(settings, corpus, epochs, threads, out)
+    vectors, last = _fitted(settings, corpus, 5 if epochs is None else epochs, threads, out)
     vectors.save(out, layout=layout)
-    told: dict[str, object] = {"file": str(out), "words": len(vectors), "dim": dim}
+    said: dict[str, object] = {"file": str(out), "words": len(vectors), "dim": dim}
     if last:
-        told |= {"loss": last.loss, "words_per_second": last.words_per_second}
-    if json:
+        said |= {"loss": last.loss, "words_per_second": last.words_per_second}
+    _tell(said, as_json=json)
+
+
+def _tell(told: dict[str, object], *, as_json: bool) -> None:
+    if as_json:
         output.print_json(told)
         return
-    speed = f", {last.words_per_second:,.0f} words/s" if last else ""
-    output.console().print(f"{out}: {len(vectors):,} words × {dim} dimensions{speed}", soft_wrap=True)
+    units = {"words_per_second": "words/s", "cells_per_second": "cells/s"}
+    speeds = [f", {told[name]:,.0f} {unit}" for name, unit in units.items() if name in told]
+    shape = f"{told['words']:,} words × {told['dim']} dimensions"
+    output.console().print(f"{told['file']}: {shape}{''.join(speeds)}", soft_wrap=True)
+
+
+def _glove(
+    chosen: dict[str, Any], corpus: Path, epochs: int | None, threads: int, out: Path
+) -> tuple[WordVectors, dict[str, object]]:
+    """Fit GloVe with a bar, one step a pass."""
+    from cutaway.embeddings.glove import GloVe, Pass
+
+    settings, passes = GloVe(**chosen, threads=threads), 25 if epochs is None else epochs
+    heard: list[Pass] = []
+    with output.progress() as bars:
+        task = bars.add_task("training", total=None, note="counting words and cells")
+
+        def listen(done: Pass) -> None:
+            heard.append(done)
+            speed = done.cells / max(done.seconds, 1e-9)
+            note = f"pass {done.number} of {passes}, loss {done.loss:.4f}, {speed:,.0f} cells/s"
+            bars.update(task, completed=done.number, total=passes, note=note)
+
+        state = out.with_name(out.name + ".state")
+        vectors = settings.fit(corpus, epochs=passes, state_file=state, listener=listen)
+    if not heard:
+        return vectors, {}
+    seconds = max(sum(each.seconds for each in heard), 1e-9)
+    return vectors, {
+        "loss": heard[-1].loss,
+        "cells": heard[-1].cells,
+        "cells_per_second": heard[-1].cells * len(heard) / seconds,
+    }
+
+
+def _ppmi(
+    chosen: dict[str, Any], corpus: Path, epochs: int | None, threads: int, out: Path
+) -> tuple[WordVectors, dict[str, object]]:
+    """Count and factorize: there are no passes and no rate to choose."""
+    from cutaway.core.errors import UsageError
+    from cutaway.embeddings.ppmi import PPMI
+
+    if epochs is not None or "rate" in chosen:
+        raise UsageError("model is 'ppmi': one decomposition, without --epochs or --rate")
+    with output.progress() as bars:
+        bars.add_task("training", total=None, note="counting and factorizing")
+        return PPMI(**chosen).fit(corpus), {}
 
 
 def _fitted(

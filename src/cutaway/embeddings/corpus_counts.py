@@ -58,6 +58,27 @@ class EncodedCorpus:
             found.update(np.ascontiguousarray(array).data)
         return found.hexdigest()
 
+    def blocks(self, size: int = 1 << 20) -> Iterator[Ids]:
+        """Yield the ids with -1 behind each sentence, in pieces of whole sentences.
+
+        Args:
+            size: about how many ids make a piece.
+
+        Yields:
+            int32 arrays, as counting co-occurrences takes them.
+
+        Example:
+            >>> corpus = count_corpus(["a b", "b c"])
+            >>> [block.tolist() for block in corpus.blocks()]
+            [[1, 0, -1, 0, 2, -1]]
+        """
+        at, last = 0, len(self.starts) - 1
+        while at < last:
+            first = self.starts[at]
+            to = max(at + 1, int(np.searchsorted(self.starts, first + size, "right")) - 1)
+            yield np.insert(self.ids[first : self.starts[to]], self.starts[at + 1 : to + 1] - first, -1)
+            at = to
+
 
 def count_corpus(
     sentences: Iterable[Sentence], *, min_count: int = 1, max_words: int | None = None

@@ -14,10 +14,11 @@ Letters: V words, D dimensions, W width of a padded row.
 
 from __future__ import annotations
 
+import hashlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -25,9 +26,12 @@ from numpy.typing import NDArray
 
 from cutaway.core.errors import DataError, DivergedError, UsageError
 from cutaway.core.trace import Recorder, Trace
-from cutaway.embeddings.cooccurrence import Cooccurrences
+from cutaway.embeddings.cooccurrence import Cooccurrences, CountSettings, count_cooccurrences
+from cutaway.embeddings.corpus import Sentence, read_corpus
+from cutaway.embeddings.corpus_counts import EncodedCorpus, count_corpus
 from cutaway.embeddings.glove_tiles import Tiles, arrange
 from cutaway.embeddings.spill import SpillFolder
+from cutaway.embeddings.training_state import State
 from cutaway.embeddings.vectors import WordVectors
 from cutaway.embeddings.vocabulary import Vocabulary
 
@@ -97,6 +101,39 @@ class GloVe:
                 "from 0 to 1, rate above 0 and below 10"
             )
 
+    def fit(
+        self,
+        sentences: Iterable[Sentence] | Path,
+        *,
+        epochs: int = 25,
+        state_file: Path | None = None,
+        listener: Listener | None = None,
+    ) -> WordVectors:
+        """Count a corpus, read once, and fit vectors to the counts.
+
+        Args:
+            sentences: texts, which a plain splitter divides into words, or lists of words; or the path
+                of a file or folder, as `corpus.read_corpus` takes it.
+            epochs: how often each cell is visited.
+            state_file: holds the training after each pass; the same call again goes on from it.
+            listener: called after each pass.
+
+        Returns:
+            The vectors of all words, the most frequent first.
+        """
+        corpus = count_corpus(
+            read_corpus(sentences) if isinstance(sentences, Path) else sentences, min_count=self.min_count
+        )
+        settings = CountSettings(
+            window=self.window, memory=self.memory, folder=self.folder, threads=self.threads
+        )
+        counts = count_cooccurrences(corpus.blocks(), len(corpus.words), settings)
+        state = State(state_file, self._state_name(corpus)) if state_file else None
+        fitted = self.fit_counts(counts, corpus.words, epochs=epochs, listener=listener, state=state)
+        if state_file:
+            state_file.unlink(missing_ok=True)
+        return fitted.vectors
+
     def fit_counts(
         self,
         counts: Cooccurrences,
@@ -104,6 +141,7 @@ class GloVe:
         *,
         epochs: int = 25,
         listener: Listener | None = None,
+        state: State | None = None,
     ) -> GloVeFit:
         """Fit vectors to counts.
 
@@ -112,6 +150,7 @@ class GloVe:
             words: V words, row by row.
             epochs: how often each cell is visited.
             listener: called after each pass.
+            state: a file that holds the table after each pass, and from which to go on.
 
         Returns:
             The fit: vectors, losses, and a trace of any pair.
@@ -129,16 +168,26 @@ class GloVe:
         tiles = arrange(counts, rng, self.memory, SpillFolder(self.folder))
         fit = GloVeFit(self, counts, Vocabulary(words), first_table(len(counts), self.dim, rng))
         with ThreadPoolExecutor(self.threads) as pool:
+            done = state.load({"table": fit.table}) if state else 0
             for number in range(1, epochs + 1):
+                if number <= done:  # the order of the cells goes on where it stopped
+                    rng.permutation(len(tiles.rounds))
+                    continue
                 started = time.perf_counter()
                 loss = self._pass(pool, fit.table, tiles, rng) / counts.cells
                 if not np.isfinite(loss):
                     raise DivergedError(f"pass {number}: the loss is {loss}: try a rate below {self.rate}")
                 seconds = time.perf_counter() - started
                 fit.passes.append(Pass(number=number, loss=loss, cells=counts.cells, seconds=seconds))
+                if state:
+                    state.save({"table": fit.table}, number)
                 if listener:
                     listener(fit.passes[-1])
         return fit
+
+    def _state_name(self, corpus: EncodedCorpus) -> str:
+        fixed = replace(self, threads=1, memory=1 << 30, folder=None)  # the vectors do not depend on these
+        return hashlib.sha256(f"{fixed} {corpus.digest()}".encode()).hexdigest()
 
     def _pass(
         self, pool: ThreadPoolExecutor, table: NDArray[np.float32], tiles: Tiles, rng: np.random.Generator

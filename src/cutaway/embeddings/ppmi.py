@@ -12,8 +12,9 @@ Letters: V words, D dimensions.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,9 @@ from numpy.typing import NDArray
 
 from cutaway.core.errors import DataError, UsageError
 from cutaway.core.trace import Recorder, Trace
-from cutaway.embeddings.cooccurrence import Cooccurrences
+from cutaway.embeddings.cooccurrence import Cooccurrences, CountSettings, count_cooccurrences
+from cutaway.embeddings.corpus import Sentence, read_corpus
+from cutaway.embeddings.corpus_counts import count_corpus
 from cutaway.embeddings.vectors import WordVectors
 
 
@@ -64,6 +67,23 @@ class PPMI:
             )
         if not (0 <= self.smoothing <= 1 and 0 <= self.exponent <= 1):
             raise UsageError(f"smoothing is {self.smoothing}, exponent {self.exponent}: expected 0 to 1 each")
+
+    def fit(self, sentences: Iterable[Sentence] | Path) -> WordVectors:
+        """Count a corpus, read once, and factorize the counts.
+
+        Args:
+            sentences: texts, which a plain splitter divides into words, or lists of words; or the path
+                of a file or folder, as `corpus.read_corpus` takes it.
+
+        Returns:
+            The vectors of all words, the most frequent first.
+        """
+        corpus = count_corpus(
+            read_corpus(sentences) if isinstance(sentences, Path) else sentences, min_count=self.min_count
+        )
+        settings = CountSettings(window=self.window, distance="flat")
+        counts = count_cooccurrences(corpus.blocks(), len(corpus.words), settings)
+        return self.fit_counts(counts, corpus.words)
 
     def fit_counts(self, counts: Cooccurrences, words: Sequence[str]) -> WordVectors:
         """Factorize a matrix of counts.
