@@ -29,9 +29,10 @@ from cutaway.embeddings.training_job import Floats, Job, Worker
 
 Schedule = Literal["free", "repeatable"]
 
-WORDS_IN_BLOCK = 20_000
+WORDS_IN_BLOCK = 10_000
 ROWS_IN_ROUND = 10  # words for each thread between two joins, as a multiple of the rows to join
 REPORTS = 200
+BLOCKS_A_THREAD = 16  # between two reports at least: a thread that is ready first waits for the others
 SAVE_SECONDS = 60.0
 
 
@@ -151,7 +152,7 @@ class Run:
         """Train until the end.
 
         Args:
-            report: told of progress, a hundred times or more, while no thread is at work.
+            report: told of progress, some 200 times or after every 16 blocks a thread, while none is at work.
             save: writes the state after so many units, if a state file was asked for.
 
         Raises:
@@ -159,9 +160,9 @@ class Run:
             StoppedError: an interrupt came, and the state file holds the training; without such a file the
                 interrupt goes through as it is.
         """
-        every = max(1, self.units // REPORTS)
         work = self._round if self._copies else self._block
         workers = 1 if self._copies else self._settings.threads
+        every = max(1 if workers == 1 else BLOCKS_A_THREAD * workers, self.units // REPORTS)
         began, begun_at = time.perf_counter(), self.position
         saved = began
         pool = ThreadPoolExecutor(workers)
