@@ -7,6 +7,7 @@ import itertools
 import json
 import math
 from collections import Counter
+from fractions import Fraction
 from itertools import pairwise
 from typing import Any
 
@@ -18,7 +19,7 @@ from tests.tokenization.families import TEXTS
 from tests.tokenization.test_families import hard_texts
 
 from cutaway.core.errors import DataError, UsageError
-from cutaway.tokenization.kernels import likelihood
+from cutaway.tokenization.kernels import lattice as lattices
 from cutaway.tokenization.models.bpe import BytePairEncoding
 from cutaway.tokenization.splitters.patterns import GPT2, KNOWN, LLAMA3, split_by_pattern
 from cutaway.tokenization.tokenizer import Tokenizer
@@ -199,6 +200,15 @@ def enumerated(word: str, scores: dict[str, float]) -> dict[str, float]:
     return {"": math.log(whole), **{part: value / whole for part, value in found.items()}}
 
 
+def expect(words: dict[str, int], scores: dict[str, float]) -> tuple[float, np.ndarray[Any, Any]]:
+    """The log likelihood of words, and how often each piece is expected in them, by the kernels."""
+    flat = unigrams._flat(list(words), list(words.values()))
+    lattice, expected = unigrams._lattice(flat, list(scores)), np.zeros(len(scores))
+    longest = max(map(len, words)) + 1
+    chances, room = np.exp(list(scores.values())), (np.empty(longest), np.empty(longest))
+    return lattices.expect(flat, (0, len(words)), lattice, chances, expected, room), expected
+
+
 @given(
     more=st.dictionaries(st.text("abc", min_size=2, max_size=4), st.floats(-6, -0.5), max_size=8),
     words=st.dictionaries(st.text("abc", min_size=1, max_size=7), st.integers(1, 4), min_size=1, max_size=5),
@@ -206,15 +216,38 @@ def enumerated(word: str, scores: dict[str, float]) -> dict[str, float]:
 @settings(max_examples=200, deadline=None)
 def test_expected_counts_equal_those_over_all_ways(more: dict[str, float], words: dict[str, int]) -> None:
     scores = {"a": -1.5, "b": -2.0, "c": -2.5, **more}
-    trie, _ = unigrams._trie(list(scores), np.array(list(scores.values())))
-    expected = np.zeros(len(scores))
-    flat = unigrams._flat(list(words), list(words.values()))
-    whole = likelihood.expect(flat, (0, len(words)), trie, expected)
+    whole, expected = expect(words, scores)
     theirs = {word: enumerated(word, scores) for word in words}
     assert whole == pytest.approx(sum(count * theirs[word][""] for word, count in words.items()))
     for piece, value in zip(scores, expected, strict=True):
         oracle = sum(count * theirs[word].get(piece, 0.0) for word, count in words.items())
         assert value == pytest.approx(oracle, abs=1e-9)
+
+
+@pytest.mark.parametrize("length", [10, 300, 4_000])
+def test_words_too_unlikely_for_plain_numbers_are_expected_as_exactly(length: int) -> None:
+    """One letter, alone or doubled: the sums over all ways are those of Fibonacci with weights, in fractions."""
+    alone, doubled = 0.25, 0.125
+    sums = [Fraction(1), Fraction(alone)]
+    for _ in range(length - 1):
+        sums.append(sums[-1] * Fraction(alone) + sums[-2] * Fraction(doubled))
+    whole, expected = expect({"a" * length: 3}, {"a": math.log(alone), "aa": math.log(doubled)})
+    top, bottom = sums[length].as_integer_ratio()
+    assert whole == pytest.approx(3 * (math.log(top) - math.log(bottom)))
+    ways = sum(sums[at] * sums[length - 1 - at] for at in range(length))
+    assert expected[0] == pytest.approx(3 * float(ways * Fraction(alone) / sums[length]))
+    assert expected[0] + 2 * expected[1] == pytest.approx(3 * length)
+
+
+def test_a_lattice_keeps_the_edges_of_kept_pieces() -> None:
+    words, pieces = unigrams._flat(["abab", "b", "ba"], [1, 1, 1]), ["a", "ab", "b", "ba", "bab"]
+    lattice = unigrams._lattice(words, pieces)
+    kept = np.array([True, False, True, True, False])
+    assert unigrams._kept(pieces, lattice, kept) == ["a", "b", "ba"]
+    fresh, used = unigrams._lattice(words, ["a", "b", "ba"]), int(lattice[0][-1])
+    assert lattice[0].tolist() == fresh[0].tolist() == [0, 1, 3, 4, 5, 6, 8, 9]
+    assert lattice[1][:used].tolist() == fresh[1][:used].tolist()
+    assert lattice[2][:used].tolist() == fresh[2][:used].tolist()
 
 
 def test_unigram_is_as_likely_as_the_references(tmp_path: Any) -> None:

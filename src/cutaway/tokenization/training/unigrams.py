@@ -14,8 +14,8 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import accumulate, pairwise
-from typing import Any, Final, NamedTuple
+from itertools import accumulate, compress, pairwise
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +23,8 @@ from numpy.typing import NDArray
 from cutaway.core.errors import DataError, UsageError
 from cutaway.core.text import scrub
 from cutaway.tokenization.decoders.sentencepiece import SentencePieceDecoder
-from cutaway.tokenization.kernels import likelihood
+from cutaway.tokenization.kernels import lattice as lattices
+from cutaway.tokenization.kernels import substrings
 from cutaway.tokenization.models.blocks import processors
 from cutaway.tokenization.models.unigram import Unigram
 from cutaway.tokenization.normalizers.sentencepiece import SPACE, SentencePieceNormalizer
@@ -36,8 +37,13 @@ _EMPTY = np.uint64(0xFFFFFFFFFFFFFFFF)
 _LEAST_EXPECTED: Final = 0.5
 _STEPS_A_ROUND: Final = 2
 _SHARES: Final = 8
+_EDGES_A_CHARACTER: Final = 5  # room to begin with: English has four
 
-Words = tuple[NDArray[np.int32], NDArray[np.int64], NDArray[np.int64]]
+Ints = NDArray[np.int32]
+Floats = NDArray[np.float64]
+Longs = NDArray[np.int64]
+Words = tuple[Ints, Longs, Longs]
+Lattice = tuple[Longs, Ints, Ints]  # of some words in some pieces, as kernels/lattice.py has it
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,16 +103,19 @@ def train_unigram(texts: Iterable[str], settings: UnigramTraining) -> tuple[Pipe
             f"{len(SPECIAL) + len(characters)}: raise it"
         )
     pieces, scores = _seeds(words, characters, settings)
+    lattice, needed = _lattice(words, pieces), np.arange(len(pieces)) >= len(pieces) - len(characters)
     length = float((words[2] * np.diff(words[1])).sum())
     rounds = []
     while True:
         for _ in range(_STEPS_A_ROUND):
-            pieces, scores, whole = _fitted(words, pieces, scores, set(characters))
+            kept, scores, whole = _fitted(words, lattice, scores, needed)
+            pieces, needed = _kept(pieces, lattice, kept), needed[kept]
         rounds.append(Round(len(pieces), whole / length))
         if len(pieces) <= wanted:
             break
         most = max(wanted, int(settings.kept * len(pieces)))
-        pieces, scores = _pruned(words, pieces, scores, most, set(characters))
+        kept = _pruned(words, lattice, pieces, scores, needed, most)
+        pieces, scores, needed = _kept(pieces, lattice, kept), scores[kept], needed[kept]
     order = np.argsort(-scores, kind="stable")
     ranked = [(pieces[at], float(np.float32(scores[at]))) for at in order]
     model = Unigram(
@@ -143,50 +152,71 @@ def _flat(words: Sequence[str], counts: Sequence[int]) -> Words:
     return letters, np.array([0, *accumulate(map(len, words))], np.int64), np.array(counts, np.int64)
 
 
-def _seeds(
-    words: Words, characters: Sequence[str], settings: UnigramTraining
-) -> tuple[list[str], NDArray[np.float64]]:
-    """Return every character, and the substrings with the largest count times length."""
+def _seeds(words: Words, characters: Sequence[str], settings: UnigramTraining) -> tuple[list[str], Floats]:
+    """Return the substrings with the largest count times length, then every character; log probabilities."""
+    counts, places, sizes = _substrings(words, settings.longest)
+    values = counts * sizes
+    several = np.flatnonzero((sizes > 1) & (counts > 1))
+    several = several[np.lexsort((places[several], -values[several]))][: settings.seeds]
+    text = words[0].tobytes().decode("utf-32-le")
+    spans = zip(places[several].tolist(), sizes[several].tolist(), strict=True)
+    pieces = [text[at : at + size] for at, size in spans]
+    alone = np.flatnonzero(sizes == 1)
+    single = {text[at]: count for at, count in zip(places[alone], counts[alone], strict=True)}
+    whole = np.array([*values[several], *(single[char] for char in characters)], np.float64)
+    return [*pieces, *characters], np.log(whole / whole.sum())
+
+
+def _substrings(words: Words, longest: int) -> tuple[Longs, Longs, Longs]:
+    """Return how often each substring came, where it stands first, and its code points."""
     slots = 1 << (2 * len(words[0])).bit_length()
-    room = (np.empty(len(words[0]), np.uint64), np.empty(len(words[0]), np.int64))
+    at_slots, ends = np.empty(len(words[0]), np.int64), np.empty(longest + 1, np.int64)
     while True:
-        hashes, found = np.zeros(slots, np.uint64), np.zeros(likelihood.SEED * slots, np.int64)
-        if likelihood.count_substrings(words, settings.longest, (hashes, found), room) >= 0:
+        table, found = np.zeros(substrings.SLOT * slots, np.uint64), np.empty(2 * slots, np.int64)
+        used = substrings.count_substrings(words, table, at_slots, found, ends)
+        if used >= 0:
             break
         slots *= 2
-    rows = found.reshape(-1, likelihood.SEED)
-    rows = rows[hashes != 0]
-    several = rows[(rows[:, 2] > 1) & (rows[:, 0] > 1)]
-    several = several[np.lexsort((several[:, 1], -several[:, 0] * several[:, 2]))][: settings.seeds]
-    letters = words[0].tobytes()
-    alone = rows[rows[:, 2] == 1]
-    single = dict(zip(map(chr, words[0][alone[:, 1]].tolist()), alone[:, 0].tolist(), strict=True))
-    pieces = [letters[4 * at : 4 * (at + size)].decode("utf-32-le") for _, at, size in several.tolist()]
-    values = [count * size for count, _, size in several.tolist()] + [single[char] for char in characters]
-    scores = np.log(np.array(values, np.float64))
-    return [*pieces, *characters], scores - np.log(np.exp(scores).sum())
+    counts = table[substrings.SLOT * found[: 2 * used : 2] + 1].astype(np.int64)
+    return counts, found[1 : 2 * used : 2], np.repeat(np.arange(1, longest + 1), np.diff(ends))
 
 
-def _trie(pieces: Sequence[str], scores: NDArray[np.float64]) -> tuple[Any, Any]:
-    """Return the trie of some pieces, and their code points with where each starts."""
+def _lattice(words: Words, pieces: Sequence[str]) -> Lattice:
+    """Return the lattice of some words in some pieces."""
     letters, starts, _ = _flat(pieces, [])
     slots = 1 << (2 * len(letters) + 2).bit_length()
-    children, at_nodes = np.full(slots, _EMPTY), np.empty(len(letters) + 1, np.int32)
-    likelihood.fill_letters(letters, starts, children, at_nodes)
-    return (children, at_nodes, scores), (letters, starts)
+    trie = (np.full(slots, _EMPTY), np.empty(len(letters) + 1, np.int32))
+    substrings.fill_letters(letters, starts, *trie)
+    longest = int(np.diff(starts).max())
+    firsts, room, done = np.empty(len(words[0]) + 1, np.int64), _EDGES_A_CHARACTER * len(words[0]), (0, 0)
+    edges = np.empty(room, np.int32), np.empty(room, np.int32)
+    while True:
+        done = lattices.fill_lattice(words, done, trie, longest, (firsts, *edges))
+        if done[0] == len(words[1]) - 1:
+            break
+        more = np.empty(len(edges[0]) + longest * int(np.diff(words[1]).max()), np.int32)
+        edges = np.concatenate([edges[0], more]), np.concatenate([edges[1], more])
+    return firsts, *edges
+
+
+def _kept(pieces: list[str], lattice: Lattice, kept: NDArray[np.bool_]) -> list[str]:
+    """Return the pieces that are kept, and take the others out of the lattice."""
+    numbers = np.where(kept, np.cumsum(kept) - 1, -1).astype(np.int32)
+    lattices.keep_edges(lattice, numbers)
+    return list(compress(pieces, kept.tolist()))
 
 
 def _fitted(
-    words: Words, pieces: list[str], scores: NDArray[np.float64], needed: set[str]
-) -> tuple[list[str], NDArray[np.float64], float]:
-    """Return the pieces that are used, their log probabilities, and the likelihood before this step."""
-    trie, _ = _trie(pieces, scores)
-    expected = np.zeros(len(pieces))
+    words: Words, lattice: Lattice, scores: Floats, needed: NDArray[np.bool_]
+) -> tuple[NDArray[np.bool_], Floats, float]:
+    """Return which pieces are used, their log probabilities, and the likelihood before this step."""
+    chances, expected = np.exp(scores), np.zeros(len(scores))
     shares = np.linspace(0, len(words[2]), _SHARES + 1).astype(np.int64).tolist()
+    longest = int(np.diff(words[1]).max()) + 1
 
-    def expect(part: tuple[int, int]) -> tuple[float, NDArray[np.float64]]:
-        own = np.zeros(len(pieces))
-        return float(likelihood.expect(words, part, trie, own)), own
+    def expect(part: tuple[int, int]) -> tuple[float, Floats]:
+        own, room = np.zeros(len(scores)), (np.empty(longest), np.empty(longest))
+        return float(lattices.expect(words, part, lattice, chances, own, room)), own
 
     # A fixed number of shares, added in order: the result does not depend on how many threads there are.
     whole = 0.0
@@ -194,27 +224,34 @@ def _fitted(
         for found, own in pool.map(expect, pairwise(shares)):
             whole += found
             expected += own
-    kept = expected >= _LEAST_EXPECTED
-    kept |= np.fromiter((piece in needed for piece in pieces), bool, len(pieces))
+    kept = (expected >= _LEAST_EXPECTED) | needed
     expected = np.maximum(expected[kept], _LEAST_EXPECTED)
-    fitted = _digamma(expected) - _digamma(np.array([expected.sum()]))[0]
-    return [piece for piece, keep in zip(pieces, kept, strict=True) if keep], fitted, whole
+    return kept, _digamma(expected) - _digamma(np.array([expected.sum()]))[0], whole
 
 
 def _pruned(
-    words: Words, pieces: list[str], scores: NDArray[np.float64], most: int, needed: set[str]
-) -> tuple[list[str], NDArray[np.float64]]:
-    """Return the pieces that the words' likelihood needs most; characters stay."""
-    trie, spelled = _trie(pieces, scores)
-    frequencies, lost = np.zeros(len(pieces)), np.zeros(len(pieces))
-    likelihood.losses(words, trie, spelled, frequencies, lost)
-    lost[[at for at, piece in enumerate(pieces) if piece in needed]] = np.inf
-    chosen = np.sort(np.argsort(-lost, kind="stable")[:most])
-    return [pieces[at] for at in chosen], scores[chosen]
+    words: Words,
+    lattice: Lattice,
+    pieces: Sequence[str],
+    scores: Floats,
+    needed: NDArray[np.bool_],
+    most: int,
+) -> NDArray[np.bool_]:
+    """Return which pieces the words' likelihood needs most; characters stay."""
+    spelled = _flat(pieces, [])
+    longest = int(max(np.diff(words[1]).max(), np.diff(spelled[1]).max())) + 1
+    room = (np.empty(longest), np.empty(longest, np.int32), np.empty(longest, np.int32))
+    lost = np.zeros(len(pieces))
+    lattices.count_best(words, lattice, scores, lost, room)
+    lattices.losses(spelled[1], _lattice(spelled, pieces), scores, lost, room)
+    lost[needed] = np.inf
+    kept = np.zeros(len(pieces), bool)
+    kept[np.argsort(-lost, kind="stable")[:most]] = True
+    return kept
 
 
-def _digamma(values: NDArray[np.float64]) -> NDArray[np.float64]:
+def _digamma(values: Floats) -> Floats:
     from scipy.special import digamma
 
-    found: NDArray[np.float64] = digamma(values)
+    found: Floats = digamma(values)
     return found
