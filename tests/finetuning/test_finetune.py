@@ -112,9 +112,32 @@ def test_the_command_line_trains_predicts_and_scores(
     assert json.loads(capsys.readouterr().out)["rows"] == 32
 
 
+def test_the_data_is_described_before_training(
+    table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    doubled = tmp_path / "doubled.csv"
+    doubled.write_text(table.read_text() + "A  great film,bad\n")
+    options = ["--epochs", "1", "--rank", "0", "--max-tokens", "6", "--held-out", "16", "--limit", "30"]
+    assert main(["finetune", str(doubled), "--out", str(tmp_path / "a"), "--json", *options[:-2]]) == 0
+    told = capsys.readouterr().err
+    assert "bad         17   51.5%" in told
+    assert "duplicates: 1 rows repeat an earlier text, 1 with another label (1 and 33)" in told
+    assert "read of a text: 4 tokens at most; 9.1% of the texts are longer" in told
+    assert (
+        main(["finetune", str(doubled), "--out", str(tmp_path / "b"), "--duplicates", "drop", *options]) == 0
+    )
+    told = capsys.readouterr().err
+    assert "dropped 1 of 33 rows" in told
+    assert "duplicates:" not in told
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
+        (["finetune", "{table}", "--duplicates", "no"], 2, "--duplicates must be keep or drop, not 'no'"),
+        (["finetune", "{table}", "--undecodable", "no"], 2, "--undecodable must be strict or replace"),
+        (["finetune", "{table}", "--limit", "0"], 2, "--limit"),
+        (["finetune", "{table}", "--text", "review", "--label", "review"], 2, "both text and label"),
         (["finetune", "nope.csv"], 1, "nope.csv"),
         (["finetune", "{table}", "--label", "stars"], 2, "no column 'stars'"),
         (["finetune", "{table}", "--rate", "-1"], 2, "learning rate"),

@@ -14,7 +14,10 @@ if TYPE_CHECKING:
 
 
 def finetune(
-    data: str = typer.Argument(help="A .csv, .tsv, .jsonl or .parquet file, or a catalog name such as imdb."),
+    data: str = typer.Argument(
+        help="A .csv, .tsv, .jsonl, .parquet or .arrow file, a folder per class, - for standard input, a "
+        "catalog name such as imdb, or hub:owner/name."
+    ),
     text: str | None = typer.Option(None, help="The column of texts; found if not given."),
     label: str | None = typer.Option(None, help="The column of labels; found if not given."),
     model: str = typer.Option("all-MiniLM-L6-v2", help="The encoder: a catalog name or a checkpoint folder."),
@@ -25,6 +28,8 @@ def finetune(
     patience: int = typer.Option(2, help="Stop after so many epochs without a lower held-out loss."),
     held_out: float = typer.Option(0.1, help="Rows held out: a count, or a share below 1."),
     limit: int | None = typer.Option(None, help="Use so many rows only, drawn by the seed."),
+    duplicates: str = typer.Option("keep", help="Rows that repeat an earlier text: keep or drop."),
+    undecodable: str = typer.Option("strict", help="Bytes that are not UTF-8: strict, or replace and count."),
     max_tokens: int = typer.Option(256, help="Tokens read of a text, at most."),
     truncation: str = typer.Option("head+tail", help="What is read of a longer text: head, tail, head+tail."),
     batch_tokens: int = typer.Option(4096, help="Tokens in a training batch, at most."),
@@ -33,7 +38,7 @@ def finetune(
 ) -> None:
     """Fine-tune a pretrained encoder on labelled texts."""
     from cutaway.cli.progress import training_listener
-    from cutaway.finetuning.data import draw, read_labelled
+    from cutaway.cli.training_data import read_for_training, tell_of_data
     from cutaway.finetuning.finetune import FinetuneSettings
     from cutaway.finetuning.finetune import finetune as train
     from cutaway.finetuning.inputs import InputSettings
@@ -50,10 +55,14 @@ def finetune(
             epochs=epochs, patience=patience, seed=seed, optimizer=OptimizerSettings(rate=rate)
         ),
     )
-    labelled = read_labelled(data, text=text, label=label)
-    if limit is not None:
-        labelled = draw(labelled, limit, seed=seed)
-    output.warn(f"{len(labelled)} rows, classes {', '.join(labelled.classes)}")
+    labelled = read_for_training(
+        data,
+        columns=(text, label),
+        undecodable=undecodable,
+        duplicates=duplicates,
+        drawn=(limit, seed),
+    )
+    tell_of_data(labelled, model, settings)
     with output.progress() as bars:
         run = train(
             labelled, model=model, settings=settings, out=out, listen=training_listener(bars, "fine-tuning")

@@ -1,14 +1,14 @@
-"""Labelled texts: from a table or the catalog, with the columns found or named, and split by seed."""
+"""Labelled texts: from any table, folder or known data set, columns found or named, split by seed."""
 
 from __future__ import annotations
 
 import hashlib
+import sys
 import tarfile
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,10 +16,12 @@ from numpy.typing import NDArray
 from cutaway.catalog.entry import entries
 from cutaway.catalog.resolve import Resolved, resolve
 from cutaway.core.errors import DataError, UsageError
-from cutaway.core.text import scrub
+from cutaway.core.text import Undecodable
+from cutaway.finetuning.columns import TextColumn, whole
+from cutaway.finetuning.folders import Split, read_folder
+from cutaway.finetuning.hub import fetch_split, is_hub_name
 from cutaway.finetuning.tables import StringTable, read_table
 
-Split = Literal["train", "test"]
 Rows = NDArray[np.int64]
 
 TEXT_NAMES = ("text", "review", "sentence", "content", "comment", "body", "message", "document")
@@ -30,11 +32,19 @@ SENTIMENTS = {"0": "negative", "1": "positive"}
 
 @dataclass(frozen=True, kw_only=True)
 class Labelled:
-    """Texts with the name of each one's class."""
+    """Texts with the name of each one's class.
+
+    Attributes:
+        texts: the texts, in memory or in a mapped file.
+        labels: a class a text.
+        source: where they came from, for people.
+        replaced: how many bytes that were not UTF-8 became U+FFFD.
+    """
 
     texts: Sequence[str]
     labels: Sequence[str]
     source: str
+    replaced: int = 0
 
     def __len__(self) -> int:
         return len(self.texts)
@@ -54,50 +64,102 @@ class Labelled:
 
     def pick(self, rows: Rows) -> Labelled:
         """Return some of the rows, in the order given."""
+        texts: Sequence[str]
+        if isinstance(self.texts, TextColumn):
+            texts = self.texts.take(np.asarray(rows, dtype=np.int64))
+        else:
+            texts = [self.texts[row] for row in rows]
         return Labelled(
-            texts=[self.texts[row] for row in rows],
+            texts=texts,
             labels=[self.labels[row] for row in rows],
             source=self.source,
+            replaced=self.replaced,
         )
 
 
 def read_labelled(
-    source: str | Path, *, text: str | None = None, label: str | None = None, split: Split = "train"
+    source: str | Path,
+    *,
+    text: str | None = None,
+    label: str | None = None,
+    split: Split = "train",
+    undecodable: Undecodable = "strict",
 ) -> Labelled:
-    """Read labelled texts from a file or from a data set of the catalog.
+    """Read labelled texts from a file, a folder, standard input, the catalog or the hub.
 
     Args:
-        source: a .csv, .tsv, .jsonl or .parquet file, or a catalog name such as "imdb".
+        source: a .csv, .tsv, .jsonl, .parquet or .arrow file; a folder of classes or of tables; `-`;
+            a catalog name such as "imdb"; a data set of the hub as "hub:owner/name".
         text: the column with the texts; found by its name, else the one with the longest values.
         label: the column with the classes; found by its name, else the one with the fewest.
-        split: which part of a catalog data set.
+        split: which part of a data set that has parts.
+        undecodable: what to do with bytes that are not UTF-8: "strict" raises, "replace" counts.
 
     Returns:
         Texts and labels; lone surrogates replaced, nothing else changed.
 
     Raises:
         UsageError: a named column is not there.
-        DataError: no column fits, a label is empty, or there is one class only.
+        DataError: no column fits, a label or text is empty, or there is one class only.
     """
-    if str(source) in entries() and not Path(source).exists():
+    path = Path(source)
+    if str(source) in entries() and not path.exists():
         return _from_catalog(resolve(str(source)), split)
-    table = read_table(Path(source))
+    if is_hub_name(str(source)) and not path.exists():
+        table = read_folder(fetch_split(str(source), split), split)
+    elif path.is_dir():
+        table = read_folder(path, split, undecodable=undecodable)
+    else:
+        table = read_table(path, undecodable=undecodable)
     for name in (text, label):
         if name is not None and name not in table.columns:
-            raise UsageError(f"{source} has no column {name!r}: it has {list(table.columns)}")
+            raise UsageError(f"{table.name} has no column {name!r}: it has {list(table.columns)}")
+    if text is not None and text == label:
+        raise UsageError(
+            f"column {text!r} cannot be both text and label: {table.name} has {list(table.columns)}"
+        )
+    return _labelled(table, text, label)
+
+
+def _labelled(table: StringTable, text: str | None, label: str | None) -> Labelled:
     text_column = text or _find_text(table, label)
     label_column = label or _find_label(table, text_column)
-    labels = table.columns[label_column]
+    texts = whole(table.columns[text_column], text_column, table.name)
+    labels = [
+        sys.intern(str(value)) for value in whole(table.columns[label_column], label_column, table.name)
+    ]
     if "" in labels:
-        raise DataError(f"{source}: the label in row {labels.index('') + 1} is empty")
+        raise DataError(
+            f"{table.name}: the label in row {labels.index('') + 1} is empty (column {label_column!r})"
+        )
+    _check_classes(table, label_column, labels, named=label is not None)
+    _check_texts(texts, table.name, text_column)
+    return Labelled(texts=texts, labels=labels, source=table.name, replaced=table.replaced)
+
+
+def _check_classes(table: StringTable, column: str, labels: list[str], *, named: bool) -> None:
     found = len(set(labels))
     if not 2 <= found <= MOST_LABELS:
         raise DataError(
-            f"{source}: column {label_column!r} has {found} classes: 2 to {MOST_LABELS} can be told apart"
+            f"{table.name}: column {column!r} has {found} classes: 2 to {MOST_LABELS} can be told apart; "
+            f"the columns are {list(table.columns)}"
         )
-    return Labelled(
-        texts=[scrub(value) for value in table.columns[text_column]], labels=labels, source=str(source)
-    )
+    once = found == len(labels) or (found > 20 and 2 * found > len(labels))
+    if once and not named and column.lower() not in LABEL_NAMES:
+        raise DataError(
+            f"{table.name}: no column looks like labels: {column!r} has {found} values in {len(labels)} "
+            f"rows; name one of {list(table.columns)} (--label)"
+        )
+
+
+def _check_texts(texts: Sequence[str], name: str, column: str) -> None:
+    empty = [row for row, value in enumerate(texts, start=1) if not value.strip()]
+    if empty:
+        shown = ", ".join(map(str, empty[:5])) + ("..." if len(empty) > 5 else "")
+        raise DataError(
+            f"{name}: {len(empty)} of {len(texts)} texts are empty (column {column!r}, row {shown}): "
+            "remove them"
+        )
 
 
 def split_rows(
@@ -153,8 +215,8 @@ def _find_text(table: StringTable, label: str | None) -> str:
         return named[0]
     others = [name for name in table.columns if name != label]
     if not others:
-        raise DataError(f"{table.path} has no column of texts: it has {list(table.columns)}")
-    return max(others, key=lambda name: sum(map(len, table.columns[name])))
+        raise DataError(f"{table.name} has no column of texts: it has {list(table.columns)}")
+    return max(others, key=lambda name: table.columns[name].size)
 
 
 def _find_label(table: StringTable, text: str) -> str:
@@ -163,8 +225,9 @@ def _find_label(table: StringTable, text: str) -> str:
         return named[0]
     others = [name for name in table.columns if name != text]
     if not others:
-        raise DataError(f"{table.path} has no column of labels beside {text!r}: it has {list(table.columns)}")
-    return min(others, key=lambda name: len(set(table.columns[name])))
+        raise DataError(f"{table.name} has no column of labels beside {text!r}: it has {list(table.columns)}")
+    # A column that says the same in every row tells no classes apart.
+    return min(others, key=lambda name: (table.columns[name].distinct < 2, table.columns[name].distinct))
 
 
 def _from_catalog(found: Resolved, split: Split) -> Labelled:

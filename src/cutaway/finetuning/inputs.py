@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,8 @@ from cutaway.tokenization.tokenizer import Tokenizer
 
 Truncation = Literal["head", "tail", "head+tail"]
 Row = NDArray[np.int64]
+
+TEXTS_AT_A_TIME = 4096
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,34 +69,90 @@ def check_texts(texts: Sequence[str]) -> None:
     Raises:
         DataError: a text is empty or white space only.
     """
-    for at, text in enumerate(texts):
+    _check_texts(texts, (0, len(texts)))
+
+
+def _check_texts(texts: Sequence[str], place: tuple[int, int]) -> None:
+    """Refuse an empty text, the first of which is number `place[0]` of `place[1]`."""
+    for at, text in enumerate(texts, start=place[0] + 1):
         if not text.strip():
-            raise DataError(f"text {at + 1} of {len(texts)} is empty: there is nothing to read")
+            raise DataError(f"text {at} of {place[1]} is empty: there is nothing to read")
 
 
-def rows_of(tokenizer: Tokenizer, texts: Sequence[str], settings: InputSettings) -> list[Row]:
+class TokenRows(Sequence[Row]):
+    """Rows of ids, one behind another in a single array; a row is copied out as it is asked for.
+
+    Args:
+        ids: (N,) int32, the ids of all rows.
+        starts: (B + 1,) int64, where each row begins and the last one ends.
+    """
+
+    def __init__(self, ids: NDArray[np.int32], starts: NDArray[np.int64]) -> None:
+        self.ids, self.starts = ids, starts
+
+    def __len__(self) -> int:
+        return len(self.starts) - 1
+
+    @overload
+    def __getitem__(self, at: int) -> Row: ...
+
+    @overload
+    def __getitem__(self, at: slice) -> list[Row]: ...
+
+    def __getitem__(self, at: int | slice) -> Row | list[Row]:
+        """Return one row, or a list of those in a slice."""
+        if isinstance(at, slice):
+            return [self[row] for row in range(*at.indices(len(self)))]
+        if not -len(self) <= at < len(self):
+            raise IndexError(f"row {at} of {len(self)}")
+        row = int(at) % len(self)
+        return self.ids[self.starts[row] : self.starts[row + 1]].astype(np.int64)
+
+    @property
+    def lengths(self) -> NDArray[np.int64]:
+        """Tokens in each row."""
+        return np.diff(self.starts)
+
+
+def rows_of(tokenizer: Tokenizer, texts: Sequence[str], settings: InputSettings) -> TokenRows:
     """Tokenize texts into rows: [CLS], what is kept, [SEP].
 
     Args:
         tokenizer: the encoder's own.
-        texts: at least one; none of them empty.
+        texts: any number; none of them empty.
         settings: the limit and the choice.
 
     Returns:
-        One int64 array a text.
+        Rows of ids, four bytes a token.
 
     Raises:
         DataError: nothing in a text is a token.
     """
-    check_texts(texts)
+    parts, lengths = [], []
+    for start in range(0, len(texts), TEXTS_AT_A_TIME):
+        some = texts[start : start + TEXTS_AT_A_TIME]
+        ids, sizes = _rows_of_some(tokenizer, some, settings, (start, len(texts)))
+        parts.append(ids)
+        lengths.append(sizes)
+    starts = np.concatenate([np.zeros(1, np.int64), *lengths]).cumsum()
+    return TokenRows(np.concatenate([np.zeros(0, np.int32), *parts]), starts)
+
+
+def _rows_of_some(
+    tokenizer: Tokenizer, texts: Sequence[str], settings: InputSettings, place: tuple[int, int]
+) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+    """Tokenize a few thousand texts, the first of which is number `place[0]` of `place[1]`."""
+    _check_texts(texts, place)
     batch = tokenizer.encode_batch([scrub(text) for text in texts], special=False)
-    first, last = tokenizer.cls_id, tokenizer.sep_id
-    rows = []
+    first, last = np.array([tokenizer.cls_id], np.int32), np.array([tokenizer.sep_id], np.int32)
+    pieces: list[NDArray[np.int32]] = []
+    lengths = np.zeros(len(texts), np.int64)
     for at in range(len(batch)):
         ids = batch[at]
         if len(ids) == 0:
-            raise DataError(f"text {at + 1} of {len(texts)} holds no token, only characters that are removed")
+            number = f"text {place[0] + at + 1} of {place[1]}"
+            raise DataError(f"{number} holds no token, only characters that are removed")
         head, tail = kept(len(ids), settings)
-        parts = ([first], ids[:head], ids[len(ids) - tail :], [last])
-        rows.append(np.concatenate(parts).astype(np.int64))
-    return rows
+        pieces += [first, ids[:head], ids[len(ids) - tail :], last]
+        lengths[at] = head + tail + 2
+    return np.concatenate(pieces).astype(np.int32, copy=False), lengths
