@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from tests.transformers.conftest import pad
 
 from cutaway.core.errors import FormatError, ShapeError, UsageError
-from cutaway.transformers.beam import Beams, BeamSettings, length_penalty
+from cutaway.training.beam import Beams, BeamSettings, length_penalty
 from cutaway.transformers.config import BlockConfig, TransformerConfig
 from cutaway.transformers.packing import PackedBatch
 from cutaway.transformers.seq2seq import Transformer

@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from cutaway.core.errors import ShapeError
-from cutaway.transformers.beam import Beams, BeamSettings, Hypothesis
+from cutaway.training.beam import Beams, BeamSettings, Hypothesis
 from cutaway.transformers.block import Block
 from cutaway.transformers.config import TransformerConfig
 from cutaway.transformers.dropout import drop
