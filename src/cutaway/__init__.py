@@ -17,9 +17,11 @@ _HOMES = {
     "WordVocabulary": "cutaway.tokenization.word_vocabulary",
     "WordVectors": "cutaway.embeddings.vectors",
     "Word2Vec": "cutaway.embeddings.word2vec",
+    "CBOW": "cutaway.embeddings.word2vec",
     "BagOfNgrams": "cutaway.embeddings.ngram_classifier",
     "FastText": "cutaway.embeddings.fasttext",
     "GloVe": "cutaway.embeddings.glove",
+    "PPMI": "cutaway.embeddings.ppmi",
     "RNN": "cutaway.recurrent.rnn",
     "GRU": "cutaway.recurrent.gru",
     "LSTM": "cutaway.recurrent.lstm",
@@ -35,8 +37,10 @@ _HOMES = {
 }
 
 __all__ = [
+    "CBOW",
     "GRU",
     "LSTM",
+    "PPMI",
     "RNN",
     "BagOfNgrams",
     "Bert",
@@ -63,8 +67,9 @@ if TYPE_CHECKING:
     from cutaway.embeddings.fasttext import FastText
     from cutaway.embeddings.glove import GloVe
     from cutaway.embeddings.ngram_classifier import BagOfNgrams
+    from cutaway.embeddings.ppmi import PPMI
     from cutaway.embeddings.vectors import WordVectors
-    from cutaway.embeddings.word2vec import Word2Vec
+    from cutaway.embeddings.word2vec import CBOW, Word2Vec
     from cutaway.finetuning.classifier import Classifier
     from cutaway.finetuning.finetune import finetune
     from cutaway.recurrent.gru import GRU

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from cutaway.cli.main import main
@@ -53,6 +55,25 @@ def test_models_of_counts_are_trained(
     assert "10 words × 4 dimensions" in capsys.readouterr().out.replace("\n", "")
 
 
+@pytest.mark.parametrize("model", ["skip-gram", "cbow", "glove", "ppmi"])
+def test_a_column_of_parquet_and_the_most_frequent_words(model: str, tmp_path: Path) -> None:
+    texts = tmp_path / "texts.parquet"
+    pq.write_table(pa.table({"body": LINES.splitlines()}), texts)
+    out = tmp_path / "vectors.txt"
+    command = ["vectors", "train", str(texts), "--out", str(out), "--model", model, "--dim", "2"]
+    assert main([*command, "--column", "body", "--max-words", "4"]) == 0
+    assert list(WordVectors.load(out)) == ["the", "rules", "land", "a"]  # equally frequent as they appeared
+    assert main(command) == 1  # there is no column "text"
+
+
+def test_two_threads_repeat_themselves_on_request(corpus: str, tmp_path: Path) -> None:
+    made = [tmp_path / f"{name}.txt" for name in "ab"]
+    for out in made:
+        command = ["vectors", "train", corpus, "--out", str(out), "--dim", "8", "--threads", "2"]
+        assert main([*command, "--schedule", "repeatable"]) == 0
+    assert made[0].read_bytes() == made[1].read_bytes()
+
+
 def test_evaluation_is_printed_with_its_coverage(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     table = tmp_path / "small.txt"
     table.write_text("cat 1 0\ndog 1 0.2\ncar 0 1\nbus 0.1 1\n")
@@ -89,7 +110,15 @@ def test_convert_takes_a_format_and_words_that_are_not_utf8(
         (["train", "CORPUS", "--out", "x.xyz"], 2, "cannot tell a format from 'x.xyz'"),
         (["train", "CORPUS", "--out", "x.vec", "--model", "nope"], 2, "model is 'nope'"),
         (["train", "CORPUS", "--out", "x.vec", "--model", "ppmi", "--epochs", "3"], 2, "without --epochs"),
-        (["train", "CORPUS", "--out", "x.vec", "--model", "glove", "--subwords"], 2, "skip-gram only"),
+        (
+            ["train", "CORPUS", "--out", "x.vec", "--model", "glove", "--subwords"],
+            2,
+            "skip-gram and cbow only",
+        ),
+        (["train", "CORPUS", "--out", "x.vec", "--schedule", "mixed"], 2, "schedule is 'mixed'"),
+        (["train", "CORPUS", "--out", "x.vec", "--max-words", "0"], 2, "max_words is 0"),
+        (["train", "CORPUS", "--out", "x.vec", "--model", "glove", "--memory", "0"], 2, "memory is 0"),
+        (["train", "CORPUS", "--out", "x.vec", "--model", "ppmi", "--max-words", "0"], 2, "max_words is 0"),
         (["train", "CORPUS", "--out", "x.vec", "--min-count", "999"], 1, "no word occurs 999 times or more"),
         (["train", "/nowhere", "--out", "x.vec"], 1, "there is no file or folder /nowhere"),
         (["evaluate"], 2, "nothing to evaluate"),

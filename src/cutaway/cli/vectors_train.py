@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,8 +11,9 @@ import typer
 from cutaway.cli import output
 
 if TYPE_CHECKING:
+    from cutaway.embeddings.corpus import Sentence
     from cutaway.embeddings.trained import TrainedModel
-    from cutaway.embeddings.training import Progress
+    from cutaway.embeddings.training import Progress, RunSettings
     from cutaway.embeddings.vectors import WordVectors
     from cutaway.embeddings.word2vec import Word2Vec
 
@@ -28,54 +30,61 @@ def train(
     ),
     negatives: int = typer.Option(5, help="Noise words for each center."),
     min_count: int = typer.Option(5, help="Rarer words are left out."),
+    max_words: int | None = typer.Option(None, help="At most so many words are kept, the most frequent."),
+    column: str = typer.Option("text", help="The column of a Parquet file."),
     subsample: float = typer.Option(1e-3, help="Share of the corpus above which a word is thinned."),
     rate: float | None = typer.Option(None, help="Learning rate at the start; by default 0.025, GloVe 0.05."),
     epochs: int | None = typer.Option(
         None, help="Passes over the corpus, GloVe's over its counts; by default 5, GloVe 25."
     ),
     threads: int = typer.Option(1, help="One gives the same vectors every time; more are faster."),
+    schedule: str = typer.Option(
+        "free", help="repeatable: several threads give the same vectors every time, slower (GloVe always)."
+    ),
+    memory: int = typer.Option(1024, help="Megabytes for GloVe's counts; what is beyond goes to disk."),
     seed: int = typer.Option(0, help="Of every random choice."),
     json: bool = typer.Option(False, "--json", help="Print JSON."),
 ) -> None:
     """Train word2vec, fastText, GloVe or PPMI; after an interrupt the same command goes on (PPMI anew)."""
     from cutaway.core.errors import UsageError
-    from cutaway.embeddings.fasttext import FastText
+    from cutaway.embeddings.corpus import read_corpus
     from cutaway.embeddings.formats.saving import layout_of
-    from cutaway.embeddings.word2vec import Word2Vec
 
     layout = layout_of(out)  # before minutes of training
+    sentences = read_corpus(corpus, column=column)
+    given: dict[str, Any] = {"dim": dim, "min_count": min_count, "max_words": max_words, "seed": seed}
+    given |= {name: value for name, value in {"window": window, "rate": rate}.items() if value is not None}
     counted = {"glove": _glove, "ppmi": _ppmi}.get(model)
     if counted and subwords:
-        raise UsageError(f"model is {model!r}: n-grams of characters go with skip-gram only")
+        raise UsageError(f"model is {model!r}: n-grams of characters go with skip-gram and cbow only")
     if counted:
-        given = {"dim": dim, "window": window, "min_count": min_count, "rate": rate, "seed": seed}
-        chosen = {name: value for name, value in given.items() if value is not None}
-        vectors, told = counted(chosen, corpus, epochs, threads, out)
-        vectors.save(out, layout=layout)
-        _tell({"file": str(out), "words": len(vectors), "dim": dim, **told}, as_json=json)
-        return
-    if subwords and layout == "word2vec-binary":
-        layout = "fasttext-binary"  # the n-grams go with the words
-    rate = 0.025 if rate is None else rate
-    kind = FastText if subwords else Word2Vec
-    settings = kind(
-        dim=dim,
-        window=5 if window is None else window,
-        negatives=negatives,
-        model=model,  # type: ignore[arg-type]  # checked by the settings
-        objective=objective,  # type: ignore[arg-type]
-        subsample=subsample,
-        min_count=min_count,
-        rate=rate,
-        last_rate=min(1e-4, rate),
-        seed=seed,
-    )
-    vectors, last = _fitted(settings, corpus, 5 if epochs is None else epochs, threads, out)
+        given |= {"threads": threads, "memory": memory << 20}
+        vectors, told = counted(given, sentences, epochs, out)
+    else:
+        given |= {"negatives": negatives, "model": model, "objective": objective, "subsample": subsample}
+        if subwords and layout == "word2vec-binary":
+            layout = "fasttext-binary"  # the n-grams go with the words
+        settings = _settings(given, subwords=subwords)
+        run = _run(threads, schedule, out)
+        vectors, told = _fitted(settings, sentences, 5 if epochs is None else epochs, run)
     vectors.save(out, layout=layout)
-    said: dict[str, object] = {"file": str(out), "words": len(vectors), "dim": dim}
-    if last:
-        said |= {"loss": last.loss, "words_per_second": last.words_per_second}
-    _tell(said, as_json=json)
+    _tell({"file": str(out), "words": len(vectors), "dim": dim, **told}, as_json=json)
+
+
+def _settings(given: dict[str, Any], *, subwords: bool) -> Word2Vec:
+    """Return the settings of word2vec or fastText, which check themselves."""
+    from cutaway.embeddings.fasttext import FastText
+    from cutaway.embeddings.word2vec import Word2Vec
+
+    last_rate = min(1e-4, given.get("rate", 1e-4))
+    return (FastText if subwords else Word2Vec)(**given, last_rate=last_rate)
+
+
+def _run(threads: int, schedule: str, out: Path) -> RunSettings:
+    from cutaway.embeddings.training import RunSettings
+
+    state = out.with_name(out.name + ".state")
+    return RunSettings(threads=threads, schedule=schedule, state_file=state)  # type: ignore[arg-type]
 
 
 def _tell(told: dict[str, object], *, as_json: bool) -> None:
@@ -89,12 +98,12 @@ def _tell(told: dict[str, object], *, as_json: bool) -> None:
 
 
 def _glove(
-    chosen: dict[str, Any], corpus: Path, epochs: int | None, threads: int, out: Path
+    chosen: dict[str, Any], corpus: Iterable[Sentence], epochs: int | None, out: Path
 ) -> tuple[WordVectors, dict[str, object]]:
     """Fit GloVe with a bar, one step a pass."""
     from cutaway.embeddings.glove import GloVe, Pass
 
-    settings, passes = GloVe(**chosen, threads=threads), 25 if epochs is None else epochs
+    settings, passes = GloVe(**chosen), 25 if epochs is None else epochs
     heard: list[Pass] = []
     with output.progress() as bars:
         task = bars.add_task("training", total=None, note="counting words and cells")
@@ -118,7 +127,7 @@ def _glove(
 
 
 def _ppmi(
-    chosen: dict[str, Any], corpus: Path, epochs: int | None, threads: int, out: Path
+    chosen: dict[str, Any], corpus: Iterable[Sentence], epochs: int | None, out: Path
 ) -> tuple[WordVectors, dict[str, object]]:
     """Count and factorize: there are no passes and no rate to choose."""
     from cutaway.core.errors import UsageError
@@ -132,9 +141,9 @@ def _ppmi(
 
 
 def _fitted(
-    settings: Word2Vec, corpus: Path, epochs: int, threads: int, out: Path
-) -> tuple[WordVectors, Progress | None]:
-    """Train with a bar; return the vectors and the last that was heard of the training."""
+    settings: Word2Vec, corpus: Iterable[Sentence], epochs: int, run: RunSettings
+) -> tuple[WordVectors, dict[str, object]]:
+    """Train with a bar; return the vectors and what was last heard of the training."""
     heard: list[Progress] = []
     with output.progress() as bars:
         task = bars.add_task("training", total=None, note="counting words")
@@ -147,6 +156,7 @@ def _fitted(
             )
             bars.update(task, completed=progress.words, total=progress.total, note=note)
 
-        state = out.with_name(out.name + ".state")
-        vectors = settings.fit(corpus, epochs=epochs, threads=threads, state_file=state, listen=listen)
-    return vectors, heard[0] if heard else None
+        vectors = settings.train(corpus, epochs=epochs, run=run, listen=listen).vectors
+    if not heard:
+        return vectors, {}
+    return vectors, {"loss": heard[0].loss, "words_per_second": heard[0].words_per_second}

@@ -19,6 +19,7 @@ from cutaway.core.errors import UsageError
 from cutaway.core.trace import Cell, Recorder, Trace
 from cutaway.embeddings.neighbors import ranking
 from cutaway.embeddings.similarity import ROWS_AT_A_TIME, unit_rows
+from cutaway.embeddings.vocabulary import Vocabulary
 
 # A sum this short is the rounding that is left when the words cancel each other.
 SHORTEST_SUM = 1e-9
@@ -39,6 +40,29 @@ class WordSum:
     def __str__(self) -> str:
         text = " ".join(f"{'+' if s > 0 else '−'} {w}" for w, s in zip(self.words, self.signs, strict=True))
         return text.removeprefix("+ ")
+
+
+def word_sum(vocabulary: Vocabulary, positive: str | Sequence[str], negative: str | Sequence[str]) -> WordSum:
+    """Look up words that are to be added and subtracted.
+
+    Args:
+        vocabulary: the words of a table.
+        positive: the word or words to add.
+        negative: the word or words to subtract.
+
+    Returns:
+        The words with their rows and signs.
+
+    Raises:
+        UsageError: no words at all.
+    """
+    added = (positive,) if isinstance(positive, str) else tuple(positive)
+    taken = (negative,) if isinstance(negative, str) else tuple(negative)
+    words = added + taken
+    if not words:
+        raise UsageError("no words to search with: give at least one in positive or negative")
+    rows = tuple(vocabulary.row(word) for word in words)
+    return WordSum(words=words, rows=rows, signs=(1,) * len(added) + (-1,) * len(taken))
 
 
 def direction(vectors: NDArray[np.float32], words: WordSum) -> NDArray[np.float64]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import operator
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from cutaway.core.errors import DataError, ShapeError, UsageError
-from cutaway.embeddings.similarity import unit_rows
+from cutaway.core.errors import DataError, FormatError, ShapeError, UsageError
+from cutaway.embeddings.similarity import lengths, unit_rows
 
 
 def as_floats(values: ArrayLike) -> NDArray[np.floating]:
@@ -53,6 +54,26 @@ def as_table(values: ArrayLike) -> NDArray[np.float32]:
         raise DataError(f"row {row} of the vectors holds NaN or a number beyond float32")
     copy.flags.writeable = False
     return copy
+
+
+def finite_lengths(vectors: NDArray[np.float32], words: Sequence[str]) -> NDArray[np.float64]:
+    """Read a whole table; return the length of each row.
+
+    Args:
+        vectors: (V, D) float32.
+        words: the word of each row, for the message.
+
+    Returns:
+        (V,) float64, all finite.
+
+    Raises:
+        FormatError: a row holds NaN or infinity.
+    """
+    found = lengths(vectors)
+    if not np.isfinite(found).all():
+        row = int(np.flatnonzero(~np.isfinite(found))[0])
+        raise FormatError(f"row {row}, {words[row]!r}, holds NaN or infinity: the file is damaged")
+    return found
 
 
 def as_directions(queries: NDArray[np.floating]) -> NDArray[np.float64]:

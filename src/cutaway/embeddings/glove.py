@@ -59,6 +59,7 @@ class GloVe:
         dim: D.
         window: words to each side that count as near.
         min_count: rarer words are left out.
+        max_words: at most so many words are kept, the most frequent.
         x_max: where a count gets its full weight.
         alpha: the exponent α below that.
         rate: η, the first step's length.
@@ -81,6 +82,7 @@ class GloVe:
     dim: int = 100
     window: int = 15
     min_count: int = 5
+    max_words: int | None = None
     x_max: float = 100.0
     alpha: float = 0.75
     rate: float = 0.05
@@ -95,6 +97,8 @@ class GloVe:
                 f"dim is {self.dim}, threads {self.threads}, min_count {self.min_count}: expected at least 1 "
                 "each, dim at most 10,000"
             )
+        if self.max_words is not None and self.max_words < 1:
+            raise UsageError(f"max_words is {self.max_words}: expected at least 1")
         if not (self.x_max > 0 and 0 <= self.alpha <= 1 and 0 < self.rate < 10):
             raise UsageError(
                 f"x_max is {self.x_max}, alpha {self.alpha}, rate {self.rate}: expected x_max above 0, alpha "
@@ -122,7 +126,9 @@ class GloVe:
             The vectors of all words, the most frequent first.
         """
         corpus = count_corpus(
-            read_corpus(sentences) if isinstance(sentences, Path) else sentences, min_count=self.min_count
+            read_corpus(sentences) if isinstance(sentences, Path) else sentences,
+            min_count=self.min_count,
+            max_words=self.max_words,
         )
         settings = CountSettings(
             window=self.window, memory=self.memory, folder=self.folder, threads=self.threads

@@ -36,10 +36,13 @@ class PPMI:
         dim: D.
         window: words to each side that count as near.
         min_count: rarer words are left out.
+        max_words: at most so many words are kept, the most frequent.
         negatives: k of equation (2), the shift; 1 shifts nothing.
         smoothing: s of equation (1); below 1 it lifts rare contexts, whose PMI is exaggerated.
         exponent: p of equation (3); 0.5 shares Σ between words and contexts.
         seed: of the randomized decomposition.
+        threads: that count; the result does not depend on it.
+        memory: bytes for counts; what is beyond goes to disk.
 
     Raises:
         UsageError: a value outside its range.
@@ -54,10 +57,13 @@ class PPMI:
     dim: int = 100
     window: int = 5
     min_count: int = 5
+    max_words: int | None = None
     negatives: int = 1
     smoothing: float = 0.75
     exponent: float = 0.5
     seed: int = 0
+    threads: int = 2
+    memory: int = 1 << 30
 
     def __post_init__(self) -> None:
         if self.dim < 1 or self.negatives < 1 or self.window < 1 or self.min_count < 1:
@@ -65,6 +71,8 @@ class PPMI:
                 f"dim is {self.dim}, window {self.window}, min_count {self.min_count}, negatives "
                 f"{self.negatives}: expected at least 1 each"
             )
+        if self.max_words is not None and self.max_words < 1:
+            raise UsageError(f"max_words is {self.max_words}: expected at least 1")
         if not (0 <= self.smoothing <= 1 and 0 <= self.exponent <= 1):
             raise UsageError(f"smoothing is {self.smoothing}, exponent {self.exponent}: expected 0 to 1 each")
 
@@ -79,9 +87,13 @@ class PPMI:
             The vectors of all words, the most frequent first.
         """
         corpus = count_corpus(
-            read_corpus(sentences) if isinstance(sentences, Path) else sentences, min_count=self.min_count
+            read_corpus(sentences) if isinstance(sentences, Path) else sentences,
+            min_count=self.min_count,
+            max_words=self.max_words,
         )
-        settings = CountSettings(window=self.window, distance="flat")
+        settings = CountSettings(
+            window=self.window, distance="flat", memory=self.memory, threads=self.threads
+        )
         counts = count_cooccurrences(corpus.blocks(), len(corpus.words), settings)
         return self.fit_counts(counts, corpus.words)
 

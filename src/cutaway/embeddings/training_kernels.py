@@ -13,13 +13,13 @@ lose an addition: Hogwild (Niu et al. 2011), harmless where most rows are touche
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
 
 from cutaway.core.jit import kernel
-from cutaway.embeddings.vector_code import add_row, copy_row, inlined, prefetch_row, pull_tiles, score_tiles
+from cutaway.embeddings.output_code import loss_of, noise_outputs, path_outputs, set_output, to_pulls
+from cutaway.embeddings.vector_code import add_row, copy_row, prefetch_row, pull_tiles, score_tiles
 
 _STRIDE = np.uint64(0x9E3779B97F4A7C15)
 _MULTIPLIER = np.uint64(0x2545F4914F6CDD1D)
@@ -66,86 +66,6 @@ def plan_sentence(ids, start, stop, chances, window, negatives, state, sentence)
         column = ((bits >> np.uint64(32)) * columns) >> np.uint64(32)
         drawn[k] = np.int32(column) if np.uint32(bits) <= threshold[column] else alias[column]
     return n
-
-
-@inlined
-def to_pulls(scores, labels, weights, tiles, groups, rate):
-    """Turn scores s into rate · weight · (y - σ(s)), 16 at a time; `groups` of 16 share a tile's labels.
-
-    σ(s) = ½ + ½ tanh(s / 2), and tanh as the quotient of Lambert's continued fraction, cut at ±4.9, where
-    it is 1 to five digits: no table, no branch, no exponential.
-    """
-    half, low, high = np.float32(0.5), np.float32(-4.9), np.float32(4.9)
-    for tile in range(np.uint64(tiles)):
-        for group in range(np.uint64(groups)):
-            at = (tile * np.uint64(groups) + group) * np.uint64(16)
-            for lane in range(np.uint64(16)):
-                x = min(max(half * scores[at + lane], low), high)
-                y = x * x
-                top = x * (np.float32(135135) + y * (np.float32(17325) + y * (np.float32(378) + y)))
-                bottom = np.float32(135135) + y * (
-                    np.float32(62370) + y * (np.float32(3150) + y * np.float32(28))
-                )
-                sigma = half + half * top / bottom
-                place = tile * np.uint64(16) + lane
-                scores[at + lane] = rate * weights[place] * (labels[place] - sigma)
-
-
-@inlined
-def loss_of(scores, labels, weights, tiles, inputs, places):
-    """Return Σ -weight · log σ(±s) over some inputs' scores, in nats."""
-    total = 0.0
-    stride = inputs + inputs % 2 if places == 8 else inputs
-    for tile in range(tiles):
-        for c in range(inputs):
-            for q in range(places):
-                weight = weights[tile * 16 + q]
-                if weight != 0:
-                    s = np.float64(scores[(tile * stride + c) * places + q])
-                    if labels[tile * 16 + q] > 0:
-                        s = -s
-                    total += weight * (max(s, 0.0) + math.log1p(math.exp(-abs(s))))
-    return total
-
-
-@inlined
-def set_output(rows, labels, weights, q, wide, places, row, label, weight):  # noqa: PLR0913
-    """Make `row` the output q: its place in its tile, once for each input of a tile."""
-    tile, lane = q // wide, q % wide
-    rows[q] = row
-    place = tile * 16 + lane
-    labels[place] = label
-    weights[place] = weight
-    if places == 8:
-        labels[place + 8] = label
-        weights[place + 8] = weight
-
-
-@inlined
-def path_outputs(starts, nodes, wanted, word, rows, labels, weights, wide, places, spare):  # noqa: PLR0913
-    """Make the nodes on a word's path the outputs; return the tiles they fill."""
-    steps = starts[word + 1] - starts[word]
-    for q in range(steps):
-        at = starts[word] + q
-        set_output(rows, labels, weights, q, wide, places, nodes[at], wanted[at], np.float32(1))
-    full = (steps + wide - 1) // wide
-    for q in range(steps, full * wide):
-        set_output(rows, labels, weights, q, wide, places, spare, np.float32(0), np.float32(0))
-    return full
-
-
-@inlined
-def noise_outputs(word, drawn, first, negatives, rows, labels, weights, wide, places, spare):  # noqa: PLR0913
-    """Make the center and its negatives the outputs; one that is the center itself weighs nothing."""
-    set_output(rows, labels, weights, 0, wide, places, word, np.float32(1), np.float32(1))
-    for q in range(negatives):
-        row = np.int64(drawn[first + q])
-        weight = np.float32(0) if row == word else np.float32(1)
-        set_output(rows, labels, weights, q + 1, wide, places, row, np.float32(0), weight)
-    full = (negatives + wide) // wide
-    for q in range(negatives + 1, full * wide):
-        set_output(rows, labels, weights, q, wide, places, spare, np.float32(0), np.float32(0))
-    return full
 
 
 def skip_gram(D: int, Q: int, hierarchical: int) -> Any:  # noqa: N803

@@ -14,10 +14,17 @@ from numpy.typing import ArrayLike, NDArray
 from cutaway.core.errors import FormatError, ShapeError, UsageError
 from cutaway.core.text import Undecodable
 from cutaway.core.trace import Trace
-from cutaway.embeddings.analogy import PRODUCT_DECIMALS, WordSum, direction, product_scores, trace_sum
-from cutaway.embeddings.arguments import as_count, as_directions, as_floats, as_table
+from cutaway.embeddings.analogy import (
+    PRODUCT_DECIMALS,
+    WordSum,
+    direction,
+    product_scores,
+    trace_sum,
+    word_sum,
+)
+from cutaway.embeddings.arguments import as_count, as_directions, as_floats, as_table, finite_lengths
 from cutaway.embeddings.neighbors import ExactSearch, highest
-from cutaway.embeddings.similarity import cosine, lengths, trace_similarity, unit_rows
+from cutaway.embeddings.similarity import cosine, trace_similarity, unit_rows
 from cutaway.embeddings.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
@@ -276,7 +283,7 @@ class WordVectors:
         """
         from cutaway.embeddings.approximate import search_by_graph
 
-        self._check_all()
+        finite_lengths(self.vectors, self.words)
         table = copy(self)
         table.__dict__["_search"] = search_by_graph(self.vectors, index)
         return table
@@ -321,31 +328,18 @@ class WordVectors:
         Returns:
             The trace of `embeddings.analogy.trace_sum`.
         """
-        self._check_all()
+        finite_lengths(self.vectors, self.words)
         return trace_sum(self.vectors, self._sum(positive, negative), self.words, as_count(topn))
 
     @cached_property
     def _search(self) -> ExactSearch | ApproximateSearch:
-        return ExactSearch(self.vectors, self._check_all())
-
-    def _check_all(self) -> NDArray[np.float64]:
-        """Read the whole table; return the length of each row, all of them finite."""
-        length = lengths(self.vectors)
-        if not np.isfinite(length).all():
-            row = int(np.flatnonzero(~np.isfinite(length))[0])
-            raise FormatError(f"row {row}, {self.words[row]!r}, holds NaN or infinity: the file is damaged")
-        return length
+        return ExactSearch(self.vectors, finite_lengths(self.vectors, self.words))
 
     def _sum(self, positive: str | Sequence[str], negative: str | Sequence[str]) -> WordSum:
-        added = (positive,) if isinstance(positive, str) else tuple(positive)
-        taken = (negative,) if isinstance(negative, str) else tuple(negative)
-        words = added + taken
-        if not words:
-            raise UsageError("no words to search with: give at least one in positive or negative")
-        for word in words:
-            self[word]  # refuses an unknown word, and a damaged vector
-        rows = tuple(self.words.row(word) for word in words)
-        return WordSum(words=words, rows=rows, signs=(1,) * len(added) + (-1,) * len(taken))
+        words = word_sum(self.words, positive, negative)
+        for word in words.words:
+            self[word]  # refuses a damaged vector
+        return words
 
     def _neighbors(self, rows: NDArray[np.int64], scores: NDArray[np.float64]) -> list[Neighbor]:
         return [Neighbor(self.words[int(row)], float(s)) for row, s in zip(rows, scores, strict=True)]
