@@ -1,0 +1,150 @@
+"""The attention bench: one head of one layer, each number of it with its operands.
+
+Legend: T tokens, D width, d numbers a head.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from functools import cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from cutaway.core.errors import UsageError
+from cutaway.core.trace import NamedArray, Trace
+from cutaway.lab.figures.figure import Explainer, Figure, literal
+from cutaway.lab.figures.why import Parts, Term, products, single
+
+if TYPE_CHECKING:
+    from cutaway.finetuning.classifier import Classifier
+
+CLASSIFIER = "sentiment"
+# Arrays with an entry for every layer and head; the bench shows one of them.
+BY_HEAD = ("q", "k", "v", "scores", "weights", "mixed")
+
+
+@cache
+def encoder_of(name: str) -> Classifier:
+    """Return a classifier, loaded once a process.
+
+    Args:
+        name: a catalog name or a run.
+    """
+    from cutaway.finetuning.classifier import Classifier
+
+    return Classifier.load(name)
+
+
+def bench(text: str, *, layer: int, head: int, model: str = CLASSIFIER) -> Figure:
+    """Trace a text and keep one head.
+
+    Args:
+        text: any string with a word in it.
+        layer: which, from 1.
+        head: which, from 1.
+        model: a classifier's name.
+
+    Returns:
+        The arrays `x` (T, D), `q`, `k`, `v`, `mixed` (T, d), `scores`, `weights` (T, T).
+
+    Raises:
+        UsageError: there is no such layer or head.
+    """
+    classifier = encoder_of(model)
+    trace = classifier.trace(text)
+    layers, heads = trace["weights"].shape[:2]
+    if not (1 <= layer <= layers and 1 <= head <= heads):
+        raise UsageError(f"layer {layer}, head {head}: this model has {layers} layers of {heads} heads")
+    one = _one_head(trace, layer - 1, head - 1)
+    whys = _whys(one, classifier, (layer - 1, head - 1))
+    return Figure(
+        trace=one,
+        python=_python(text, model, layer, head),
+        whys=whys,
+        more={"layers": layers, "heads": heads},
+    )
+
+
+def _one_head(trace: Trace, layer: int, head: int) -> Trace:
+    before = trace["embedded"] if layer == 0 else trace["output"][layer - 1]  # (T, D)
+    arrays = {"x": NamedArray(name="x", axes=("token", "width"), values=before)}
+    for name in BY_HEAD:
+        whole = trace.arrays[name]
+        arrays[name] = NamedArray(name=name, axes=whole.axes[2:], values=whole.values[layer, head])
+    given = trace.step("embedded" if layer == 0 else "output")
+    steps = (
+        given.__class__(output="x", formula=given.formula, inputs=given.inputs, source=given.source),
+    ) + tuple(step for step in trace.steps if step.output in BY_HEAD)
+    facts = {**trace.facts, "layer": layer + 1, "head": head + 1}
+    tables = {"tokens": trace.tables["tokens"]}
+    return Trace(
+        title=f"layer {layer + 1}, head {head + 1}",
+        arrays=arrays,
+        tables=tables,
+        steps=steps,
+        labels=trace.labels,
+        facts=facts,
+    )
+
+
+def _whys(trace: Trace, classifier: Classifier, place: tuple[int, int]) -> dict[str, Explainer]:
+    x, q, k, v, scores, weights = (trace[name] for name in ("x", "q", "k", "v", "scores", "weights"))
+    tokens, size = trace.labels["key"], q.shape[1]
+    units = [f"unit {at}" for at in range(size)]
+
+    def score(at: tuple[int, ...]) -> Parts:
+        row, column = at
+        terms = products(units, ("q", "k"), q[row], k[column])
+        root = math.sqrt(size)
+        return Parts(terms=terms, then=f"÷ √{size}", last=lambda total: total / root)
+
+    def weight(at: tuple[int, ...]) -> Parts:
+        row, column = at
+        largest = float(scores[row].max())
+        exps = [math.exp(float(s) - largest) for s in scores[row]]
+        terms = [
+            Term(label=token, factors=[("s", float(s)), ("e^(s − max)", e)], value=e)
+            for token, s, e in zip(tokens, scores[row], exps, strict=True)
+        ]
+        mine = exps[column]
+        return Parts(
+            terms=terms,
+            then=f"e^(s − max) of {tokens[column]}, {mine:.6g}, ÷ the sum",
+            last=lambda total: mine / total,
+        )
+
+    def mixture(at: tuple[int, ...]) -> Parts:
+        row, unit = at
+        return Parts(terms=products(tokens, ("w", "v"), weights[row], v[:, unit]))
+
+    makers = {name: _linear(classifier, name, place, x) for name in ("q", "k", "v")}
+    return {"scores": score, "weights": weight, "mixed": mixture, **makers}
+
+
+def _linear(classifier: Classifier, name: str, place: tuple[int, int], x: np.ndarray) -> Explainer:
+    """Say how a number of q, k or v comes from a token's vector."""
+    layer, head = place
+    block = classifier.encoder.blocks[layer]
+    made: torch.nn.Linear = {"q": block.query, "k": block.key, "v": block.value}[name]
+    size = made.weight.shape[0] // block.config.heads
+    matrix, bias = made.weight.detach().numpy(), made.bias.detach().numpy()
+
+    def explainer(at: tuple[int, ...]) -> Parts:
+        token, unit = at
+        row = head * size + unit
+        labels = [f"x {number}" for number in range(x.shape[1])]
+        return Parts(terms=[*products(labels, ("x", "W"), x[token], matrix[row]), single("bias", bias[row])])
+
+    return explainer
+
+
+def _python(text: str, model: str, layer: int, head: int) -> str:
+    lines: Sequence[str] = (
+        "import cutaway",
+        f"trace = cutaway.Classifier.load({literal(model)}).trace({literal(text)})",
+        f'trace["weights"][{layer - 1}, {head - 1}]  # rows look, columns are looked at',
+    )
+    return "\n".join(lines)

@@ -1,0 +1,147 @@
+"""The rooms' figures, and the question "why this number?" of any cell in them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Annotated, Any
+
+from fastapi import APIRouter
+from fastapi.responses import Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from cutaway.lab.figures.figure import Figure
+from cutaway.lab.turns import turns
+
+router = APIRouter(prefix="/api/figures")
+
+# Pages ask "why" of the figure that they show: the last few stay.
+KEPT = 16
+
+Text = Annotated[str, Field(max_length=200_000)]
+Words = Annotated[tuple[Annotated[str, Field(max_length=100)], ...], Field(max_length=40)]
+
+
+class Asked(BaseModel):
+    """What every question of a figure may hold: a cell that is asked why."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    array: str | None = Field(default=None, max_length=40)
+    index: Annotated[tuple[int, ...], Field(max_length=6)] = ()
+
+
+class Cut(Asked):
+    """A text and the tokenizer that cuts it."""
+
+    text: Text
+    tokenizer: str = Field(default="bpe-reviews", max_length=100)
+
+
+class Tug(Asked):
+    """A small text to learn from, and the step that is watched; `snapshot` is the one that is asked why."""
+
+    corpus: Text
+    sentence: Words
+    center: int
+    negatives: Words
+    snapshot: int = 0
+
+
+class Analogy(Asked):
+    """Words to add and to subtract."""
+
+    positive: Words
+    negative: Words = ()
+
+
+class Memory(Asked):
+    """A text, and the unit whose memory is split."""
+
+    text: Text
+    unit: int = 0
+
+
+class Bench(Asked):
+    """A text, and the head that reads it."""
+
+    text: Text
+    layer: int = 1
+    head: int = 1
+
+
+@router.post("/cut")
+async def cut(asked: Cut) -> Response:
+    """Return how a tokenizer cuts a text."""
+    return await _answer(asked)
+
+
+@router.post("/tug")
+async def tug(asked: Tug) -> Response:
+    """Return one training step, traced again and again while the vectors move."""
+    return await _answer(asked)
+
+
+@router.post("/analogy")
+async def analogy(asked: Analogy) -> Response:
+    """Return an analogy with its true cosines."""
+    return await _answer(asked)
+
+
+@router.post("/memory")
+async def memory(asked: Memory) -> Response:
+    """Return what a cell holds, split into old writes."""
+    return await _answer(asked)
+
+
+@router.post("/bench")
+async def bench(asked: Bench) -> Response:
+    """Return one attention head with all its numbers."""
+    return await _answer(asked)
+
+
+async def _answer(asked: Asked) -> Response:
+    return Response(await turns.run(lambda: _written(asked)), media_type="application/json")
+
+
+def _written(asked: Asked) -> bytes:
+    """Write the figure, or why one of its numbers is what it is."""
+    made = _made(
+        asked.model_copy(
+            update={"array": None, "index": (), **({"snapshot": 0} if isinstance(asked, Tug) else {})}
+        )
+    )
+    if asked.array is not None:
+        chosen = made[asked.snapshot % len(made)] if isinstance(asked, Tug) else made[0]
+        return _json(chosen.why(asked.array, asked.index).to_json())
+    if isinstance(asked, Tug):
+        return _json({"snapshots": [figure.to_json() for figure in made]})
+    return _json(made[0].to_json())
+
+
+@lru_cache(maxsize=KEPT)
+def _made(asked: Asked) -> Sequence[Figure]:
+    # The rooms are imported by the first figure that needs one: the lab itself starts without torch.
+    if isinstance(asked, Cut):
+        from cutaway.lab.figures import tokenization
+
+        return [tokenization.cut(asked.text, tokenizer=asked.tokenizer)]
+    if isinstance(asked, Memory):
+        from cutaway.lab.figures import recurrent
+
+        return [recurrent.memory(asked.text, unit=asked.unit)]
+    if isinstance(asked, Bench):
+        from cutaway.lab.figures import transformers
+
+        return [transformers.bench(asked.text, layer=asked.layer, head=asked.head)]
+    from cutaway.lab.figures import embeddings
+
+    if isinstance(asked, Tug):
+        return embeddings.tug(asked.corpus, asked.sentence, center=asked.center, negatives=asked.negatives)
+    assert isinstance(asked, Analogy)
+    return [embeddings.analogy(asked.positive, asked.negative)]
+
+
+def _json(value: Any) -> bytes:
+    return json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
