@@ -118,7 +118,7 @@ export async function fetchTour(body: Uint8Array<ArrayBuffer>, signal: AbortSign
   return (await ask("/api/tour", { method: "POST", headers, body, signal })) as Tour;
 }
 
-async function ask(path: string, init: RequestInit): Promise<unknown> {
+export async function ask(path: string, init: RequestInit): Promise<unknown> {
   let response: Response;
   try {
     response = await fetch(path, init);

@@ -13,10 +13,14 @@ from starlette.types import Scope
 
 from cutaway.core.errors import CutawayError, MissingFileError
 from cutaway.core.version import VERSION
-from cutaway.lab.routes import health, tour
+from cutaway.lab.routes import catalog, figures, health, tour
 from cutaway.lab.security import HEADERS, Guard
 
 STATIC = Path(__file__).parent / "static"
+# Addresses of the page: its script reads the address and draws the room.
+PAGES = frozenset(
+    {"tokenization", "embeddings", "recurrent", "transformers", "finetuning", "runs", "catalog"}
+)
 SERVER_SIDE = frozenset({4, 5})  # exit codes that are not the fault of what was sent
 
 
@@ -45,7 +49,8 @@ def create_app(*, static: Path | None = None) -> FastAPI:
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(Exception, _unexpected)
     app.include_router(health.router)
-    app.include_router(tour.router)
+    for room in (tour, figures, catalog):
+        app.include_router(room.router)
     app.mount("/", Page(directory=static, html=True))
     return app
 
@@ -55,7 +60,7 @@ class Page(StaticFiles):
 
     async def get_response(self, path: str, scope: Scope) -> Response:
         """Answer with the file, and how long it may be kept."""
-        response = await super().get_response(path, scope)
+        response = await super().get_response("index.html" if path.rstrip("/") in PAGES else path, scope)
         fixed = path.startswith("assets/")
         response.headers["cache-control"] = "public, max-age=31536000, immutable" if fixed else "no-cache"
         return response

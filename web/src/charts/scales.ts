@@ -17,11 +17,18 @@ function scale(name: string, stops: readonly number[], colors: Record<Scheme, re
   return { name, stops, color: (value, scheme) => ramps[scheme](value) };
 }
 
-/** −1 to 1: negative orange, positive blue, zero paper. */
-export const signed = scale("signed", [-1, -0.5, 0, 0.5, 1], {
+const SIGNED_COLORS = {
   light: ["#b34700", "#f0a35e", "#f5f4f1", "#6aa9e0", "#0b5cad"],
   dark: ["#ffb066", "#a85a1c", "#23262d", "#2f6fae", "#8cc8ff"],
-});
+} as const;
+
+/** Symmetric about zero, as far as `limit`: for numbers without natural bounds. */
+export function signedTo(limit: number): Scale {
+  return scale("signed", [-limit, -limit / 2, 0, limit / 2, limit], SIGNED_COLORS);
+}
+
+/** −1 to 1: negative orange, positive blue, zero paper. */
+export const signed = signedTo(1);
 
 /** 0 to 1. */
 export const unsigned = scale("unsigned", [0, 1 / 3, 2 / 3, 1], {

@@ -5,7 +5,6 @@ Legend: C inputs, S outputs, D dimensions.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from functools import cache
 from typing import TYPE_CHECKING
@@ -15,7 +14,7 @@ import numpy as np
 from cutaway.core.errors import DataError, UsageError
 from cutaway.core.trace import Recorder, Trace
 from cutaway.lab.figures.figure import Explainer, Figure, literal
-from cutaway.lab.figures.why import Parts, products, single
+from cutaway.lab.figures.why import Parts, products, sigma, single
 
 if TYPE_CHECKING:
     from cutaway.embeddings.vectors import WordVectors
@@ -87,9 +86,7 @@ def _whys_of_step(trace: Trace) -> dict[str, Explainer]:
         return Parts(terms=products(names, ("v", "u"), v[at[0]], u[at[1]]))
 
     def probability(at: tuple[int, ...]) -> Parts:
-        return Parts(
-            terms=[single("s", s[at])], then="σ of it", last=lambda x: 0.5 + 0.5 * math.tanh(0.5 * x)
-        )
+        return Parts(terms=[single("s", s[at])], then="σ of it", last=sigma)
 
     def error(at: tuple[int, ...]) -> Parts:
         terms = [single("rate", rate), single("w", w[at[1]]), single("y − p", y[at[1]] - p[at])]
@@ -110,12 +107,13 @@ def _whys_of_step(trace: Trace) -> dict[str, Explainer]:
 def _python_tug(
     lines: Sequence[Sequence[str]], sentence: Sequence[str], center: int, negatives: Sequence[str]
 ) -> str:
+    step = f"{literal(list(sentence))}, {center}, {literal(list(negatives))}"
     return "\n".join(
         (
             "from cutaway.embeddings.trained import Snapshots",
             "from cutaway.embeddings.word2vec import Word2Vec",
             f"lines = {[' '.join(line) for line in lines]!r}",
-            f"seen = Snapshots({literal(list(sentence))}, {center}, {literal(list(negatives))}, times={TIMES})",
+            f"seen = Snapshots({step}, times={TIMES})",
             "model = Word2Vec(dim=16, min_count=1, subsample=0.0, rate=0.05)",
             f"model.fit([line.split() for line in lines], epochs={EPOCHS}, listen=seen)",
             'seen.traces[-1]["arrows"]',
@@ -203,11 +201,12 @@ def _whys_of_analogy(trace: Trace) -> dict[str, Explainer]:
 
 
 def _python_analogy(positive: Sequence[str], negative: Sequence[str], count: int) -> str:
+    words = f"{literal(list(positive))}, {literal(list(negative))}"
     return "\n".join(
         (
             "import cutaway",
             f"vectors = cutaway.WordVectors.load({literal(VECTORS)})",
-            f"trace = vectors.trace_most_similar({literal(list(positive))}, {literal(list(negative))}, topn={count})",
+            f"trace = vectors.trace_most_similar({words}, topn={count})",
             'trace.table("neighbors").rows',
         )
     )

@@ -74,7 +74,7 @@ def sources(trace: Trace) -> dict[str, dict[str, Any]]:
         trace: whose steps name files of this package.
 
     Returns:
-        For each "file:symbol" its first line's number and its lines; a symbol outside the package is left out.
+        For each "file:symbol" its first line and its lines; what lies outside the package is left out.
     """
     found: dict[str, dict[str, Any]] = {}
     for step in trace.steps:

@@ -15,7 +15,7 @@ import numpy as np
 from cutaway.core.errors import DataError, UsageError
 from cutaway.core.trace import Recorder, Trace
 from cutaway.lab.figures.figure import Explainer, Figure, literal
-from cutaway.lab.figures.why import Parts, Term, products, single
+from cutaway.lab.figures.why import Parts, Term, products, sigma, single
 from cutaway.recurrent.lineage import lineage
 
 if TYPE_CHECKING:
@@ -127,7 +127,7 @@ def _gate(trace: Trace, read: Reader, name: str) -> Explainer:
     tensors = [tensor.detach().numpy() for tensor in layer.weights("_l0")]
     weight_ih, weight_hh, bias_ih, bias_hh = tensors
     x, h, units = trace["inputs"], trace["hidden"], trace["hidden"].shape[1]
-    squash = math.tanh if name == "candidate" else _sigmoid
+    squash = math.tanh if name == "candidate" else sigma
 
     def explainer(at: tuple[int, ...]) -> Parts:
         t, u = at
@@ -143,10 +143,6 @@ def _gate(trace: Trace, read: Reader, name: str) -> Explainer:
 
 def _numbered(name: str, count: int) -> Iterable[str]:
     return [f"{name} {at}" for at in range(count)]
-
-
-def _sigmoid(value: float) -> float:
-    return 0.5 + 0.5 * math.tanh(0.5 * value)
 
 
 def _python(text: str, model: str, unit: int) -> str:

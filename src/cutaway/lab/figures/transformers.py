@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
-import torch
 
 from cutaway.core.errors import UsageError
 from cutaway.core.trace import NamedArray, Trace
@@ -20,6 +20,7 @@ from cutaway.lab.figures.why import Parts, Term, products, single
 
 if TYPE_CHECKING:
     from cutaway.finetuning.classifier import Classifier
+    from cutaway.transformers.block import Block
 
 CLASSIFIER = "sentiment"
 # Arrays with an entry for every layer and head; the bench shows one of them.
@@ -75,9 +76,7 @@ def _one_head(trace: Trace, layer: int, head: int) -> Trace:
         whole = trace.arrays[name]
         arrays[name] = NamedArray(name=name, axes=whole.axes[2:], values=whole.values[layer, head])
     given = trace.step("embedded" if layer == 0 else "output")
-    steps = (
-        given.__class__(output="x", formula=given.formula, inputs=given.inputs, source=given.source),
-    ) + tuple(step for step in trace.steps if step.output in BY_HEAD)
+    steps = (replace(given, output="x"), *(step for step in trace.steps if step.output in BY_HEAD))
     facts = {**trace.facts, "layer": layer + 1, "head": head + 1}
     tables = {"tokens": trace.tables["tokens"]}
     return Trace(
@@ -127,8 +126,8 @@ def _whys(trace: Trace, classifier: Classifier, place: tuple[int, int]) -> dict[
 def _linear(classifier: Classifier, name: str, place: tuple[int, int], x: np.ndarray) -> Explainer:
     """Say how a number of q, k or v comes from a token's vector."""
     layer, head = place
-    block = classifier.encoder.blocks[layer]
-    made: torch.nn.Linear = {"q": block.query, "k": block.key, "v": block.value}[name]
+    block = cast("Block", classifier.encoder.blocks[layer])
+    made = {"q": block.query, "k": block.key, "v": block.value}[name]
     size = made.weight.shape[0] // block.config.heads
     matrix, bias = made.weight.detach().numpy(), made.bias.detach().numpy()
 

@@ -1,6 +1,6 @@
 """Why a number is what it is: its operands, what was done with each, and what they come to.
 
-A `Why` is computed from the same operands as the number it explains, in plain Python, and carries both: what the
+A `Why` is computed from the operands of the number it explains, in plain Python, and carries both: what the
 terms come to, and what the model had. The page shows them side by side; a test holds them equal.
 """
 
@@ -108,6 +108,16 @@ def single(label: str, value: float) -> Term:
     return Term(label=label, factors=[(label, float(value))], value=float(value))
 
 
+def sigma(value: float) -> float:
+    """Return σ(x) = 1 / (1 + e⁻ˣ).
+
+    Example:
+        >>> sigma(0.0)
+        0.5
+    """
+    return 0.5 + 0.5 * math.tanh(0.5 * value)
+
+
 def explain(trace: Trace, array: str, index: Sequence[int], parts: Parts) -> Why:
     """Join the terms and set them beside the model's number.
 
@@ -124,13 +134,12 @@ def explain(trace: Trace, array: str, index: Sequence[int], parts: Parts) -> Why
         UnknownNameError: the trace has no such array, or no step computed it.
         ShapeError: the index does not lie in it.
     """
-    named = trace.arrays[array] if array in trace.arrays else None
     values = trace[array]
+    axes = trace.arrays[array].axes
     place = check_index(array, values.shape, index)
     step = trace.step(array)
     numbers = [term.value for term in parts.terms]
     joined = math.prod(numbers) if parts.join == "product" else math.fsum(numbers)
-    axes = named.axes if named else ()
     return Why(
         name=f"{array}: {', '.join(_place(trace, axis, at) for axis, at in zip(axes, place, strict=True))}",
         formula=step.formula,

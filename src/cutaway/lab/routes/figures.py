@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 from fastapi import APIRouter
 from fastapi.responses import Response
@@ -31,6 +31,10 @@ class Asked(BaseModel):
     array: str | None = Field(default=None, max_length=40)
     index: Annotated[tuple[int, ...], Field(max_length=6)] = ()
 
+    def figure(self) -> Self:
+        """Return the figure that is asked for, without the question."""
+        return self.model_copy(update={"array": None, "index": ()})
+
 
 class Cut(Asked):
     """A text and the tokenizer that cuts it."""
@@ -47,6 +51,10 @@ class Tug(Asked):
     center: int
     negatives: Words
     snapshot: int = 0
+
+    def figure(self) -> Self:
+        """Return the training, whichever snapshot is asked."""
+        return super().figure().model_copy(update={"snapshot": 0})
 
 
 class Analogy(Asked):
@@ -107,11 +115,7 @@ async def _answer(asked: Asked) -> Response:
 
 def _written(asked: Asked) -> bytes:
     """Write the figure, or why one of its numbers is what it is."""
-    made = _made(
-        asked.model_copy(
-            update={"array": None, "index": (), **({"snapshot": 0} if isinstance(asked, Tug) else {})}
-        )
-    )
+    made = _made(asked.figure())
     if asked.array is not None:
         chosen = made[asked.snapshot % len(made)] if isinstance(asked, Tug) else made[0]
         return _json(chosen.why(asked.array, asked.index).to_json())

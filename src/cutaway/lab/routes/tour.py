@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 
-from fastapi import APIRouter, HTTPException
+from fastapi import APIRouter
 from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict
-from starlette.concurrency import run_in_threadpool
 
-MOST_WAITING = 8
+from cutaway.lab.turns import turns
 
 router = APIRouter(prefix="/api")
 
@@ -23,36 +21,10 @@ class TourRequest(BaseModel):
     text: str
 
 
-class Queue:
-    """One at a time through the models, a few waiting, the rest sent away."""
-
-    def __init__(self) -> None:
-        self._lock = asyncio.Lock()
-        self._waiting = 0
-
-    async def run(self, text: str) -> bytes:
-        """Return the tour's JSON, computed in a worker thread so that the page goes on being served.
-
-        Raises:
-            HTTPException: 429, when too many are waiting already.
-        """
-        if self._waiting >= MOST_WAITING:
-            raise HTTPException(429, "too many texts are waiting: try again", headers={"Retry-After": "2"})
-        self._waiting += 1
-        try:
-            async with self._lock:
-                return await run_in_threadpool(_tour, text)
-        finally:
-            self._waiting -= 1
-
-
-_queue = Queue()
-
-
 @router.post("/tour")
 async def tour(request: TourRequest) -> Response:
     """Return what the five rooms made of the text."""
-    return Response(await _queue.run(request.text), media_type="application/json")
+    return Response(await turns.run(lambda: _tour(request.text)), media_type="application/json")
 
 
 def _tour(text: str) -> bytes:

@@ -1,0 +1,65 @@
+/** One figure of a page: what was asked, the answer on show, and the cell that is asked why. */
+
+import { ApiError, ask } from "../api";
+import type { Why } from "./trace";
+
+export interface Asking {
+  array: string;
+  index: number[];
+}
+
+export class Asked<A> {
+  answer = $state.raw<A | null>(null);
+  error = $state<string | null>(null);
+  running = $state(false);
+  cell = $state.raw<Asking | null>(null);
+  why = $state.raw<Why | null>(null);
+  #body: Record<string, unknown> = {};
+  #current: AbortController | null = null;
+
+  constructor(readonly path: string) {}
+
+  /** Ask for a figure; an earlier request that still runs is dropped, and its answer never shown. */
+  async ask(body: Record<string, unknown>): Promise<void> {
+    this.#current?.abort();
+    const current = (this.#current = new AbortController());
+    this.running = true;
+    this.error = null;
+    try {
+      const answer = (await ask(this.path, post(body, current.signal))) as A;
+      if (current.signal.aborted) return;
+      this.answer = answer;
+      this.#body = body;
+      this.close();
+    } catch (error) {
+      if (current.signal.aborted) return;
+      this.error = reason(error);
+    }
+    if (this.#current === current) this.running = false;
+  }
+
+  /** Ask why a number is what it is. */
+  async open(array: string, index: number[], more: Record<string, unknown> = {}): Promise<void> {
+    const cell = (this.cell = { array, index });
+    try {
+      const why = (await ask(this.path, post({ ...this.#body, ...more, array, index }))) as Why;
+      if (this.cell === cell) this.why = why;
+    } catch (error) {
+      this.error = reason(error);
+    }
+  }
+
+  close(): void {
+    this.cell = null;
+    this.why = null;
+  }
+}
+
+function post(body: Record<string, unknown>, signal?: AbortSignal): RequestInit {
+  const init: RequestInit = { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) };
+  return signal ? { ...init, signal } : init;
+}
+
+export function reason(error: unknown): string {
+  return error instanceof ApiError ? error.message : `The page failed: ${String(error)}`;
+}
