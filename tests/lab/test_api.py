@@ -5,14 +5,15 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
+from functools import partial
 
 import pytest
 from fastapi import HTTPException
 from fastapi.testclient import TestClient
 
 from cutaway.core.version import VERSION
-from cutaway.lab.routes.tour import MOST_WAITING, Queue
 from cutaway.lab.security import BODY_LIMIT
+from cutaway.lab.turns import MOST_WAITING, Turns
 
 
 def test_health_tells_version_and_limit(client: TestClient) -> None:
@@ -84,7 +85,7 @@ def test_wrong_routes_are_one_line(client: TestClient, method: str, path: str, s
     assert path in answer.json()["error"]
 
 
-def test_one_text_at_a_time_a_few_waiting_the_rest_sent_away(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_text_at_a_time_a_few_waiting_the_rest_sent_away() -> None:
     inside, most, threads = 0, 0, set()
 
     def slow(text: str) -> bytes:
@@ -96,13 +97,13 @@ def test_one_text_at_a_time_a_few_waiting_the_rest_sent_away(monkeypatch: pytest
         inside -= 1
         return text.encode()
 
-    monkeypatch.setattr("cutaway.lab.routes.tour._tour", slow)
-
     async def ask() -> list[bytes | BaseException]:
-        queue = Queue()
+        turns = Turns()
         texts = [str(at) for at in range(MOST_WAITING + 3)]
-        answers = await asyncio.gather(*map(queue.run, texts), return_exceptions=True)
-        assert await queue.run("after") == b"after"
+        answers = await asyncio.gather(
+            *(turns.run(partial(slow, text)) for text in texts), return_exceptions=True
+        )
+        assert await turns.run(partial(slow, "after")) == b"after"
         return answers
 
     answers = asyncio.run(ask())

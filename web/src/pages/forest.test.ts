@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { heightOf, roots, trees } from "./forest";
+import { byWord, heightOf, roots, spelled, trees } from "./forest";
 
 // "low": l + o by rank 7, lo + w by rank 2.
 const rows = [
@@ -29,5 +29,23 @@ describe("merge forest", () => {
     expect(heightOf(null, 100)).toBe(0);
     expect(heightOf(5, 100)).toBeLessThan(heightOf(50, 100));
     expect(heightOf(100, 100)).toBeCloseTo(1);
+  });
+});
+
+describe("a lattice over a text", () => {
+  it("is cut before each ▁, places counted from there", () => {
+    const rows = [
+      { word: 0, start: 0, end: 2, piece: "▁a" },
+      { word: 0, start: 2, end: 3, piece: "▁" },
+      { word: 0, start: 3, end: 5, piece: "bc" },
+    ];
+    const found = byWord([{ text: "▁a▁bc" }], rows);
+    expect(found.words).toEqual(["▁a", "▁bc"]);
+    expect(found.steps.map((row) => [row["word"], row["start"], row["end"]])).toEqual([[0, 0, 2], [1, 0, 1], [1, 1, 3]]);
+  });
+
+  it("shows white space as the house does", () => {
+    expect(spelled("Ġthe")).toBe("·the");
+    expect(spelled("▁the")).toBe("·the");
   });
 });

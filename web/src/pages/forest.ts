@@ -86,6 +86,28 @@ export function spelled(piece: string): string {
   return piece.replaceAll("Ġ", "·").replaceAll("Ċ", "¶").replaceAll("▁", "·");
 }
 
+/** A lattice over a whole text, cut before each ▁ into the lattices of its words. */
+export function byWord(
+  wholes: readonly Record<string, Plain>[],
+  rows: readonly Record<string, Plain>[],
+): { words: string[]; steps: Record<string, Plain>[] } {
+  const words: string[] = [];
+  const steps: Record<string, Plain>[] = [];
+  wholes.forEach((one, word) => {
+    const letters = Array.from(String(one["text"]));
+    const starts = letters.flatMap((letter, at) => (at === 0 || (letter === "▁" && letters[at - 1] !== "▁") ? [at] : []));
+    const before = words.length;
+    starts.forEach((start, at) => words.push(letters.slice(start, starts[at + 1]).join("")));
+    for (const row of rows) {
+      if (row["word"] !== word) continue;
+      const part = starts.findLastIndex((start) => start <= Number(row["start"]));
+      const from = starts[part] ?? 0;
+      steps.push({ ...row, word: before + part, start: Number(row["start"]) - from, end: Number(row["end"]) - from });
+    }
+  });
+  return { words, steps };
+}
+
 function whole(value: Plain | undefined): number | null {
   return typeof value === "number" ? value : null;
 }
