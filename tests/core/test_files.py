@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from cutaway.core.errors import ResourceError
-from cutaway.core.files import sha256_of, whole_file, write_text
+from cutaway.core.files import check_writable, sha256_of, whole_file, write_text
 
 
 def test_sha256_of_a_file_larger_than_a_piece(tmp_path: Path) -> None:
@@ -58,3 +58,25 @@ def test_a_file_in_the_place_of_a_folder_is_told(tmp_path: Path) -> None:
     (tmp_path / "a").write_text("x")
     with pytest.raises(ResourceError, match="cannot write"):
         write_text(tmp_path / "a" / "b", "x")
+
+
+def test_what_safetensors_says_of_a_full_disk_is_understood(tmp_path: Path) -> None:
+    class SafetensorError(Exception):
+        """As the library names it."""
+
+    said = "Error while serializing: I/O error: No space left on device (os error 28)"
+    with pytest.raises(ResourceError, match="no space left"), whole_file(tmp_path / "a.safetensors"):
+        raise SafetensorError(said)
+    with pytest.raises(SafetensorError), whole_file(tmp_path / "a.safetensors"):
+        raise SafetensorError("header too large")
+
+
+def test_a_path_that_cannot_be_written_is_told_before_the_work(tmp_path: Path) -> None:
+    check_writable(tmp_path / "new" / "a.txt")
+    assert (tmp_path / "new").is_dir()
+    (tmp_path / "file").write_text("")
+    for bad in (tmp_path, tmp_path / "file" / "a.txt", Path("/proc/nowhere/a.txt")):
+        with pytest.raises(ResourceError, match="cannot write"):
+            check_writable(bad)
+    with pytest.raises(ResourceError, match="cannot write"):
+        write_text(Path("/proc/nowhere/a.txt"), "")

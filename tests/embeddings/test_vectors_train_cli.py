@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+import os
+import signal
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from cutaway.cli import output
 from cutaway.cli.main import main
 from cutaway.embeddings.subword_vectors import SubwordVectors
 from cutaway.embeddings.vectors import WordVectors
@@ -74,6 +78,57 @@ def test_two_threads_repeat_themselves_on_request(corpus: str, tmp_path: Path) -
     assert made[0].read_bytes() == made[1].read_bytes()
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("model", ["skip-gram", "glove"])
+def test_a_signal_leaves_a_training_that_goes_on(
+    number: signal.Signals, model: str, corpus: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "vectors.txt"
+    command = ["vectors", "train", corpus, "--out", str(out), "--dim", "4", "--model", model]
+    command += ["--epochs", "30"]
+    assert main(command) == 0
+    whole = out.read_bytes()
+    out.unlink()
+    heard = []
+
+    class Bars:
+        """A progress display that a signal strikes."""
+
+        def __enter__(self) -> Bars:
+            return self
+
+        def __exit__(self, *error: object) -> None: ...
+
+        def add_task(self, *what: object, **told: object) -> int:
+            return 0
+
+        def update(self, *what: object, **told: object) -> None:
+            heard.append(told)
+            if len(heard) == 3:
+                os.kill(os.getpid(), number)
+
+    monkeypatch.setattr(output, "progress", Bars)
+    assert main(command) == 128 + number
+    assert not out.exists()
+    assert Path(f"{out}.state").exists()
+    assert main(command) == 0
+    assert out.read_bytes() == whole
+    assert not Path(f"{out}.state").exists()
+
+
+def test_bytes_that_are_not_utf8_are_refused_or_replaced(tmp_path: Path) -> None:
+    odd = tmp_path / "odd.txt"
+    odd.write_bytes(b"caf\xe9 bar\n" * 20)
+    with gzip.open(tmp_path / "odd.gz", "wb") as file:
+        file.write(odd.read_bytes())
+    out = tmp_path / "vectors.txt"
+    for source in (odd, tmp_path / "odd.gz"):
+        command = ["vectors", "train", str(source), "--out", str(out), "--dim", "2", "--epochs", "1"]
+        assert main(command) == 1
+        assert main([*command, "--undecodable", "replace"]) == 0
+        assert list(WordVectors.load(out)) == ["caf", "bar"]
+
+
 def test_evaluation_is_printed_with_its_coverage(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     table = tmp_path / "small.txt"
     table.write_text("cat 1 0\ndog 1 0.2\ncar 0 1\nbus 0.1 1\n")
@@ -120,6 +175,8 @@ def test_convert_takes_a_format_and_words_that_are_not_utf8(
         (["train", "CORPUS", "--out", "x.vec", "--model", "glove", "--memory", "0"], 2, "memory is 0"),
         (["train", "CORPUS", "--out", "x.vec", "--model", "ppmi", "--max-words", "0"], 2, "max_words is 0"),
         (["train", "CORPUS", "--out", "x.vec", "--min-count", "999"], 1, "no word occurs 999 times or more"),
+        (["train", "CORPUS", "--out", "/proc/nowhere/x.vec"], 4, "cannot write /proc/nowhere/x.vec"),
+        (["train", "CORPUS", "--out", "x.vec", "--undecodable", "drop"], 2, "undecodable is 'drop'"),
         (["train", "/nowhere", "--out", "x.vec"], 1, "there is no file or folder /nowhere"),
         (["evaluate"], 2, "nothing to evaluate"),
         (["evaluate", "--pairs", "/nowhere"], 1, "there is no file /nowhere"),

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import signal
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +35,7 @@ def train(
     min_count: int = typer.Option(5, help="Rarer words are left out."),
     max_words: int | None = typer.Option(None, help="At most so many words are kept, the most frequent."),
     column: str = typer.Option("text", help="The column of a Parquet file."),
+    undecodable: str = typer.Option("strict", help="Bytes that are not UTF-8: strict refuses, replace."),
     subsample: float = typer.Option(1e-3, help="Share of the corpus above which a word is thinned."),
     rate: float | None = typer.Option(None, help="Learning rate at the start; by default 0.025, GloVe 0.05."),
     epochs: int | None = typer.Option(
@@ -47,11 +51,15 @@ def train(
 ) -> None:
     """Train word2vec, fastText, GloVe or PPMI; after an interrupt the same command goes on (PPMI anew)."""
     from cutaway.core.errors import UsageError
+    from cutaway.core.files import check_writable
     from cutaway.embeddings.corpus import read_corpus
     from cutaway.embeddings.formats.saving import layout_of
 
-    layout = layout_of(out)  # before minutes of training
-    sentences = read_corpus(corpus, column=column)
+    layout = layout_of(out)
+    check_writable(out)  # before minutes of training
+    if undecodable not in ("strict", "replace"):
+        raise UsageError(f"undecodable is {undecodable!r}: expected strict or replace")
+    sentences = read_corpus(corpus, column=column, undecodable=undecodable)  # type: ignore[arg-type]
     given: dict[str, Any] = {"dim": dim, "min_count": min_count, "max_words": max_words, "seed": seed}
     given |= {name: value for name, value in {"window": window, "rate": rate}.items() if value is not None}
     counted = {"glove": _glove, "ppmi": _ppmi}.get(model)
@@ -59,14 +67,16 @@ def train(
         raise UsageError(f"model is {model!r}: n-grams of characters go with skip-gram and cbow only")
     if counted:
         given |= {"threads": threads, "memory": memory << 20}
-        vectors, told = counted(given, sentences, epochs, out)
+        with _stoppable(_state_of(out)):
+            vectors, told = counted(given, sentences, epochs, out)
     else:
         given |= {"negatives": negatives, "model": model, "objective": objective, "subsample": subsample}
         if subwords and layout == "word2vec-binary":
             layout = "fasttext-binary"  # the n-grams go with the words
         settings = _settings(given, subwords=subwords)
         run = _run(threads, schedule, out)
-        vectors, told = _fitted(settings, sentences, 5 if epochs is None else epochs, run)
+        with _stoppable(_state_of(out)):
+            vectors, told = _fitted(settings, sentences, 5 if epochs is None else epochs, run)
     vectors.save(out, layout=layout)
     _tell({"file": str(out), "words": len(vectors), "dim": dim, **told}, as_json=json)
 
@@ -83,8 +93,33 @@ def _settings(given: dict[str, Any], *, subwords: bool) -> Word2Vec:
 def _run(threads: int, schedule: str, out: Path) -> RunSettings:
     from cutaway.embeddings.training import RunSettings
 
-    state = out.with_name(out.name + ".state")
-    return RunSettings(threads=threads, schedule=schedule, state_file=state)  # type: ignore[arg-type]
+    return RunSettings(threads=threads, schedule=schedule, state_file=_state_of(out))  # type: ignore[arg-type]
+
+
+def _state_of(out: Path) -> Path:
+    return out.with_name(out.name + ".state")
+
+
+@contextmanager
+def _stoppable(state: Path) -> Iterator[None]:
+    """Let SIGTERM end a training as SIGINT does: with its state on disk, and the code of the signal."""
+    from cutaway.core.errors import StoppedError
+
+    def interrupt(number: int, frame: object) -> None:
+        raise KeyboardInterrupt(number)
+
+    owner = threading.current_thread() is threading.main_thread()
+    before = signal.signal(signal.SIGTERM, interrupt) if owner else None
+    try:
+        yield
+    except KeyboardInterrupt as stopped:
+        kept = f"{state} holds what was done" if state.exists() else "nothing was done that could be kept"
+        raise StoppedError(
+            f"stopped: {kept}; run the same again to go on", signal_number=(*stopped.args, signal.SIGINT)[0]
+        ) from None
+    finally:
+        if owner:
+            signal.signal(signal.SIGTERM, before)
 
 
 def _tell(told: dict[str, object], *, as_json: bool) -> None:
@@ -114,7 +149,7 @@ def _glove(
             note = f"pass {done.number} of {passes}, loss {done.loss:.4f}, {speed:,.0f} cells/s"
             bars.update(task, completed=done.number, total=passes, note=note)
 
-        state = out.with_name(out.name + ".state")
+        state = _state_of(out)
         vectors = settings.fit(corpus, epochs=passes, state_file=state, listener=listen)
     if not heard:
         return vectors, {}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,7 +14,11 @@ from cutaway.core.errors import ResourceError
 
 CHUNK = 1 << 20
 
-REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST, errno.EISDIR)
+REFUSED = (
+    errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST, errno.EISDIR, errno.ENOENT,
+    errno.ENAMETOOLONG,
+)  # fmt: skip
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def sha256_of(path: Path) -> str:
@@ -43,15 +48,31 @@ def whole_file(path: Path) -> Iterator[Path]:
         sync(part)
         part.replace(path)
         sync(path.parent)
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+    except Exception as error:
+        number = _errno_of(error)
+        if number in FULL:
             raise ResourceError(f"no space left to write {path}: free some and run again") from error
-        if error.errno in REFUSED:
-            raise ResourceError(f"cannot write {path}: {error.strerror}") from error
+        if number in REFUSED:
+            raise ResourceError(f"cannot write {path}: {os.strerror(number)}") from error
         raise
     finally:
         if part.parent.is_dir():
             part.unlink(missing_ok=True)
+
+
+def check_writable(path: Path) -> None:
+    """See before long work whether its result can be written.
+
+    Raises:
+        ResourceError: the folder cannot be made or written, or the path is a folder itself.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ResourceError(f"cannot write {path}: {error.strerror}") from error
+    if path.is_dir() or not os.access(path.parent, os.W_OK):
+        reason = "it is a folder" if path.is_dir() else f"folder {path.parent} is not writable"
+        raise ResourceError(f"cannot write {path}: {reason}")
 
 
 def sync(path: Path) -> None:
@@ -67,6 +88,14 @@ def write_text(path: Path, text: str) -> None:
     """Write a whole text file or none, in UTF-8."""
     with whole_file(path) as part:
         part.write_text(text, encoding="utf-8")
+
+
+def _errno_of(error: Exception) -> int | None:
+    """Return the system's number of an error; safetensors, written in Rust, has it in its text alone."""
+    if isinstance(error, OSError):
+        return error.errno
+    found = re.search(r"\(os error (\d+)\)", str(error))
+    return int(found[1]) if found and type(error).__name__ == "SafetensorError" else None
 
 
 def _clear_dead_parts(path: Path) -> None:

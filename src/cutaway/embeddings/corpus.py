@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from cutaway.core.errors import DataError, FormatError, MissingFileError, UnknownNameError
-from cutaway.core.text import read_lines
+from cutaway.core.text import Undecodable, read_lines
 
 Sentence = str | Sequence[str]
 Tokenize = Callable[[str], Sequence[str]]
@@ -44,7 +44,11 @@ def split_words(text: str) -> list[str]:
 
 
 def read_corpus(
-    source: str | Path, *, column: str = "text", tokenize: Tokenize | None = None
+    source: str | Path,
+    *,
+    column: str = "text",
+    tokenize: Tokenize | None = None,
+    undecodable: Undecodable = "strict",
 ) -> Iterator[Sentence]:
     """Yield the sentences of a file or of every file in a folder, by name, sub-folders included.
 
@@ -52,6 +56,7 @@ def read_corpus(
         source: a text file with a sentence a line, gzipped or not; a Parquet file; a folder of those.
         column: the column of a Parquet file that holds texts, or lists of words.
         tokenize: text to words; without one the texts come as they are.
+        undecodable: bytes of text that are not UTF-8: "strict" raises, "replace" puts U+FFFD.
 
     Yields:
         Texts, or lists of words where `tokenize` or a column of lists gives those.
@@ -70,7 +75,7 @@ def read_corpus(
     else:
         files = [path]
     for file in files:
-        for sentence in _read_file(file, column):
+        for sentence in _read_file(file, column, undecodable):
             yield tokenize(sentence) if tokenize and isinstance(sentence, str) else sentence
 
 
@@ -99,15 +104,15 @@ def pieces(text: str) -> Iterator[str]:
     yield text[start:]
 
 
-def _read_file(path: Path, column: str) -> Iterator[Sentence]:
+def _read_file(path: Path, column: str, undecodable: Undecodable) -> Iterator[Sentence]:
     suffix = path.suffix.lower()
     if suffix == ".parquet":
         return _read_parquet(path, column)
-    return _read_gzip(path) if suffix == ".gz" else read_lines(path)
+    return _read_gzip(path, undecodable) if suffix == ".gz" else read_lines(path, undecodable=undecodable)
 
 
-def _read_gzip(path: Path) -> Iterator[str]:
-    decoder = codecs.getincrementaldecoder("utf-8-sig")()
+def _read_gzip(path: Path, undecodable: Undecodable) -> Iterator[str]:
+    decoder = codecs.getincrementaldecoder("utf-8-sig")(undecodable)
     rest = ""
     try:
         with gzip.open(path, "rb") as file:

@@ -11,13 +11,14 @@ import hashlib
 import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import IO
 
 import numpy as np
 
-from cutaway.core.errors import DataError, UsageError
+from cutaway.core.errors import DataError, ResourceError, UsageError
 from cutaway.embeddings.corpus import Sentence, pieces, split_words
 from cutaway.embeddings.numbering import Chunk, Ids, Longs, Numbering
 
@@ -165,12 +166,16 @@ class IdStore:
         """
         self._held += len(chunk.ids)
         if self._held > self._limit:
-            self._file = self._file or tempfile.TemporaryFile()  # noqa: SIM115  closed with the last map
-            start = self._file.tell()
-            self._file.write(np.ascontiguousarray(chunk.ids).data)
-            ids = (
-                np.memmap(self._file, np.int32, "r+", start, len(chunk.ids)) if len(chunk.ids) else chunk.ids
-            )
+            with _disk():
+                self._file = self._file or tempfile.TemporaryFile()  # noqa: SIM115  closed with the last map
+                start = self._file.tell()
+                self._file.write(np.ascontiguousarray(chunk.ids).data)
+                self._file.flush()
+                ids = (
+                    np.memmap(self._file, np.int32, "r+", start, len(chunk.ids))
+                    if len(chunk.ids)
+                    else chunk.ids
+                )
             chunk = Chunk(ids, chunk.ends)
         self._chunks.append(chunk)
 
@@ -184,7 +189,8 @@ class IdStore:
             The rows, all sentences in one array (mapped from a file if they were spilled), and (S + 1,)
             where each sentence that still has words begins.
         """
-        out = tempfile.TemporaryFile() if self._file else None  # noqa: SIM115  closed with the last map
+        with _disk():
+            out = tempfile.TemporaryFile() if self._file else None  # noqa: SIM115  closed with the last map
         kept: list[Ids] = []
         lengths: list[Longs] = []
         for chunk in self._chunks:
@@ -194,13 +200,27 @@ class IdStore:
             lengths.append(np.diff(before[np.append(0, chunk.ends)]))
             kept.append(translated[good])
             if out is not None:
-                out.write(kept.pop().data)
+                with _disk():
+                    out.write(kept.pop().data)
         self._chunks.clear()
         starts = _starts(np.concatenate(lengths))
         if out is None:
             return np.concatenate(kept), starts
-        out.flush()
+        with _disk():
+            out.flush()
         return np.memmap(out, np.int32, "r", shape=(int(starts[-1]),)), starts
+
+
+@contextmanager
+def _disk() -> Iterator[None]:
+    """Say in words what the system's folder for temporary files could not do."""
+    try:
+        yield
+    except OSError as error:
+        raise ResourceError(
+            f"cannot keep a large corpus in {tempfile.gettempdir()}: {error.strerror}: free space there, or "
+            "name another folder in TMPDIR"
+        ) from error
 
 
 def _starts(lengths: Longs) -> Longs:

@@ -18,6 +18,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
+from signal import SIGINT
 from threading import Lock, local
 from typing import Literal
 
@@ -25,7 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cutaway.core.errors import DivergedError, StoppedError, UsageError
-from cutaway.embeddings.training_job import Floats, Job, Worker
+from cutaway.embeddings.training_job import Floats, Job, Worker, kernel_of
 
 Schedule = Literal["free", "repeatable"]
 
@@ -163,6 +164,7 @@ class Run:
         work = self._round if self._copies else self._block
         workers = 1 if self._copies else self._settings.threads
         every = max(1 if workers == 1 else BLOCKS_A_THREAD * workers, self.units // REPORTS)
+        kernel_of(self._job)  # compiled or loaded before the clock starts
         began, begun_at = time.perf_counter(), self.position
         saved = began
         pool = ThreadPoolExecutor(workers)
@@ -187,7 +189,7 @@ class Run:
             raise StoppedError(
                 f"stopped after {self.position / self.units:.0%}: {self._settings.state_file} holds the "
                 "training; run the same again to go on",
-                signal_number=getattr(interrupt, "signal_number", 2),
+                signal_number=(*interrupt.args, SIGINT)[0],
             ) from None
         finally:
             pool.shutdown(wait=True, cancel_futures=True)

@@ -135,7 +135,7 @@ class Worker:
     def __init__(self, job: Job, tables: tuple[Floats, Floats]) -> None:
         self._job = job
         self._tables = tuple(table.reshape(-1) for table in tables)
-        self._kernel, places = _kernel_of(job)
+        self._kernel, places = kernel_of(job)
         self._fixed = _fixed_arrays(job)
         window, negatives, padded = job.recipe.window, job.recipe.negatives, tables[0].shape[1]
         self._sentence = (
@@ -191,8 +191,15 @@ def _fixed_arrays(job: Job) -> tuple[Any, ...]:
     )
 
 
-def _kernel_of(job: Job) -> tuple[Callable[..., None], int]:
-    """Return the kernel for this job, compiled or from the cache, and the places of its tiles."""
+def kernel_of(job: Job) -> tuple[Callable[..., None], int]:
+    """Return the kernel for a job, compiled or from the cache.
+
+    Args:
+        job: the training.
+
+    Returns:
+        The kernel, and the places of its tiles.
+    """
     from cutaway.embeddings import training_kernels as kernels
 
     padded, recipe = job.inputs.shape[1], job.recipe
