@@ -103,7 +103,7 @@ class Across:
         joined = join_heads(mixed)  # (B, T, D)
         order = self.targets.order()
         rows = torch.repeat_interleave(torch.arange(len(joined), device=x.device), self.targets.lengths)
-        packed = torch.empty_like(x)
+        packed = joined.new_empty(x.shape)
         return packed.index_put((order,), joined[rows, self.targets.positions[order]])
 
 

@@ -1,0 +1,1 @@
+"""Learning from text alone: what a model is asked, and how wrong it was."""
