@@ -12,12 +12,13 @@ if TYPE_CHECKING:
     from cutaway.training.loop import Epoch, Listener
 
 
-def training_listener(bars: Progress, name: str) -> Listener:
+def training_listener(bars: Progress, name: str, unit: str = "texts") -> Listener:
     """Return a listener for `training.loop.fit` that draws on a progress display.
 
     Args:
         bars: from `output.progress()`, on standard error.
         name: what stands before the bar.
+        unit: what the examples of a step are.
     """
     task = bars.add_task(name, total=None, note="")
     examples, seconds = 0, 0.0
@@ -27,13 +28,14 @@ def training_listener(bars: Progress, name: str) -> Listener:
         if isinstance(event, Step):
             examples += event.examples
             seconds += event.seconds
-            note = f"loss {event.loss:.3f}, {examples / seconds:.1f} texts/s"
+            note = f"loss {event.loss:.3f}, {examples / seconds:,.1f} {unit}/s"
             bars.update(task, completed=event.step, total=steps, note=note)
             return
         v = event.validation
+        accuracy = f", accuracy {v['accuracy']:.2%}" if "accuracy" in v else ""
         bars.console.print(
             f"epoch {event.epoch}: training loss {event.training_loss:.4f}, held-out loss "
-            f"{v['loss']:.4f}, accuracy {v['accuracy']:.2%}{'  (best)' if event.best else ''}"
+            f"{v['loss']:.4f}{accuracy}{'  (best)' if event.best else ''}"
         )
 
     return listen

@@ -11,7 +11,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, Self
+from typing import Any, ClassVar, NamedTuple, Self
 
 import torch
 import torch.nn.functional as F
@@ -30,6 +30,13 @@ from cutaway.transformers.packing import IntArray, PackedBatch
 from cutaway.transformers.shards import map_weights
 
 BODIES: dict[str, type[Bert]] = {"bert": Bert, "roberta": Roberta, "distilbert": DistilBert}
+
+
+class StoredTask(NamedTuple):
+    """A body and its head as a checkpoint folder has them: config.json's fields, and tensors by key."""
+
+    fields: dict[str, Any]
+    tensors: dict[str, Tensor]
 
 
 class Task(nn.Module):
@@ -85,6 +92,13 @@ class Task(nn.Module):
         Args:
             folder: made if it is not there.
         """
+        stored = self.stored()
+        with whole_file(Path(folder) / WEIGHTS) as part:
+            save_file(stored.tensors, part, metadata={"format": "pt"})
+        write_text(Path(folder) / CONFIG, json.dumps(stored.fields, indent=2) + "\n")
+
+    def stored(self) -> StoredTask:
+        """Return what `save` writes: the fields of config.json, and the weights under their keys."""
         family = self.body.family
         fields = write_fields(family, self.body.config) | {"architectures": [self._map().architecture]}
         if self.labels:
@@ -94,9 +108,7 @@ class Task(nn.Module):
         body = stored_tensors(parameters, keys_of(family, parameters))
         tensors = {FAMILIES[family].prefix + key: tensor for key, tensor in body.items()}
         tensors |= stored_tensors(dict(self.head.named_parameters()), self._places())
-        with whole_file(Path(folder) / WEIGHTS) as part:
-            save_file(tensors, part, metadata={"format": "pt"})
-        write_text(Path(folder) / CONFIG, json.dumps(fields, indent=2) + "\n")
+        return StoredTask(fields, tensors)
 
     def make_head(self, head: HeadMap) -> nn.Module:
         """Return the head's layers: by default one or two over a vector of the body's width.
@@ -169,8 +181,19 @@ class WordHead(nn.Module):
         Returns:
             (N, V) float.
         """
-        changed = self.norm(FUSED[self.activation](self.dense(hidden)))  # (N, D)
-        return F.linear(changed, table, self.bias)
+        return F.linear(self.change(hidden), table, self.bias)
+
+    def change(self, hidden: Tensor) -> Tensor:
+        """Return what is compared with each word's vector: norm(act(W h + b)).
+
+        Args:
+            hidden: (N, D) float.
+
+        Returns:
+            (N, D) float.
+        """
+        changed: Tensor = self.norm(FUSED[self.activation](self.dense(hidden)))  # (N, D)
+        return changed
 
 
 @dataclass(frozen=True, kw_only=True)

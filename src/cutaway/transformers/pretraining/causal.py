@@ -36,7 +36,9 @@ def window_starts(tokens: int, length: int, *, seed: int) -> IntArray:
         True
     """
     if tokens < length + 1:
-        raise DataError(f"a text of {tokens} tokens is too short for one window of {length} and the token behind")
+        raise DataError(
+            f"a text of {tokens} tokens is too short for one window of {length} and the token behind"
+        )
     random = np.random.default_rng(seed)
     first = int(random.integers(min(length, tokens - length)))
     return random.permutation(np.arange(first, tokens - length, length))
@@ -109,9 +111,7 @@ def _windows(tokens: int, length: int, stride: int) -> Iterator[tuple[int, int, 
         scored, end = end, min(end + stride, tokens - 1)
 
 
-def _in_lots(
-    windows: Iterator[tuple[int, int, int]], count: int
-) -> Iterator[list[tuple[int, int, int]]]:
+def _in_lots(windows: Iterator[tuple[int, int, int]], count: int) -> Iterator[list[tuple[int, int, int]]]:
     lot: list[tuple[int, int, int]] = []
     for window in windows:
         lot.append(window)

@@ -36,14 +36,14 @@ class TranslationBatch:
 def pack_pairs(
     sources: Sequence[IntArray], targets: Sequence[IntArray], config: TransformerConfig
 ) -> TranslationBatch:
-    """Pack bare rows of ids, putting start and end where they belong.
+    """Pack pairs of ids; the decoder reads the start token and all of its target but the end.
 
         source: s₁ … sₙ end;   target: start t₁ … tₘ;   words: t₁ … tₘ end
 
     Args:
-        sources: B arrays of ids, (L,) int, without start and end.
-        targets: as many.
-        config: which ids start and end a text.
+        sources: B arrays of ids, (L,) int, each with the end token behind it.
+        targets: as many, with the end token too.
+        config: which id starts a target.
 
     Returns:
         The batch.
@@ -56,17 +56,17 @@ def pack_pairs(
         >>> block = BlockConfig(width=8, heads=2, feed_forward=32, places="sinusoidal")
         >>> sizes = {"vocabulary": 11, "positions": 16, "layers": 1, "decoder_layers": 1}
         >>> config = TransformerConfig(**sizes, block=block, start=0, end=1, pad=0)
-        >>> pack_pairs([np.array([5])], [np.array([7, 8])], config).words.tolist()
-        [7, 8, 1]
+        >>> batch = pack_pairs([np.array([5, 1])], [np.array([7, 8, 1])], config)
+        >>> batch.targets.ids.tolist(), batch.words.tolist()
+        ([0, 7, 8], [7, 8, 1])
     """
     if len(sources) != len(targets):
         raise ShapeError(f"{len(sources)} sources and {len(targets)} targets: give one for each")
-    ended = PackedBatch.from_rows([np.append(row, config.end) for row in targets])
     return TranslationBatch(
-        sources=PackedBatch.from_rows([np.append(row, config.end) for row in sources]),
-        targets=PackedBatch.from_rows([np.insert(row, 0, config.start) for row in targets]),
+        sources=PackedBatch.from_rows(sources),
+        targets=PackedBatch.from_rows([np.insert(row[:-1], 0, config.start) for row in targets]),
         # Of the same lengths, so in the same order.
-        words=ended.ids,
+        words=PackedBatch.from_rows(targets).ids,
     )
 
 

@@ -82,10 +82,10 @@ class _WordLoss(torch.autograd.Function):
         """Score piece by piece; keep gradients, not scores."""
         h, w = hidden.detach().to(half), table.detach().to(half)
         size, count = len(w), len(h)
-        wanted = any(ctx.needs_input_grad[:3])
-        grad_hidden = torch.empty_like(h) if wanted else None
-        grad_table = torch.zeros_like(table, dtype=torch.float32) if wanted else None
-        grad_bias = torch.zeros(size, device=h.device) if wanted else None
+        for_hidden, for_table, for_bias = ctx.needs_input_grad[:3]
+        grad_hidden = torch.empty_like(h) if for_hidden else None
+        grad_table = torch.zeros_like(table, dtype=torch.float32) if for_table else None
+        grad_bias = torch.zeros(size, device=h.device) if for_bias else None
         total = torch.zeros((), device=h.device)
         step = max(1, _PIECE // size)
         for at in range(0, count, step):
@@ -97,19 +97,21 @@ class _WordLoss(torch.autograd.Function):
             total -= (1 - smoothing) * logs.gather(1, word).sum()
             if smoothing:
                 total -= smoothing / size * logs.sum()
-            if grad_hidden is None or grad_table is None or grad_bias is None:
+            if not any(ctx.needs_input_grad[:3]):
                 continue
             wrong = logs.exp_()  # (C, V)
             if smoothing:
                 wrong -= smoothing / size
             wrong.scatter_add_(1, word, torch.full_like(word, -(1 - smoothing), dtype=wrong.dtype))
-            grad_bias += wrong.sum(0)
             narrow = wrong.to(half)
-            grad_hidden[at : at + step] = narrow @ w
-            grad_table += (narrow.T @ piece).float()
-        if grad_hidden is not None:
-            ctx.save_for_backward(grad_hidden, grad_table, grad_bias)
-        ctx.count, ctx.dtype, ctx.biased = count, hidden.dtype, bias is not None
+            if grad_hidden is not None:
+                grad_hidden[at : at + step] = narrow @ w
+            if grad_table is not None:
+                grad_table += (narrow.T @ piece).float()
+            if grad_bias is not None:
+                grad_bias += wrong.sum(0)
+        ctx.save_for_backward(grad_hidden, grad_table, grad_bias)
+        ctx.count, ctx.dtype = count, hidden.dtype
         return total / count
 
     @staticmethod
@@ -117,5 +119,11 @@ class _WordLoss(torch.autograd.Function):
         """Scale what `forward` kept."""
         hidden, table, bias = ctx.saved_tensors
         scale = grads[0] / ctx.count
-        kept = (hidden * scale).to(ctx.dtype), table * scale, bias * scale if ctx.biased else None
-        return *kept, None, None, None
+        return (
+            None if hidden is None else (hidden * scale).to(ctx.dtype),
+            None if table is None else table * scale,
+            None if bias is None else bias * scale,
+            None,
+            None,
+            None,
+        )
