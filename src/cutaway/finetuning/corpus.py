@@ -52,7 +52,7 @@ class Corpus:
         return digest.hexdigest()
 
     def split(self, held_out: float) -> tuple[Corpus, Corpus]:
-        """Return the corpus without its end, and the end: of one document its last characters, else its last ones.
+        """Return the corpus without its end, and the end: of one document characters, else documents.
 
         Args:
             held_out: the end's share.

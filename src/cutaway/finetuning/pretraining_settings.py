@@ -59,8 +59,8 @@ class PretrainSettings:
             raise UsageError(f"only masked words have a head of their own to train, not {self.objective}")
         if self.tokens < 8 or self.batch_tokens < self.tokens:
             raise UsageError(
-                f"tokens is {self.tokens} and batch_tokens {self.batch_tokens}: a row takes 8 or more, a batch "
-                "at least a row"
+                f"tokens is {self.tokens} and batch_tokens {self.batch_tokens}: a row takes 8 or more, a "
+                "batch at least a row"
             )
         if not 0 < self.held_out < 1:
             raise UsageError(f"held_out is {self.held_out}: it must be a share above 0 and below 1")

@@ -24,7 +24,7 @@ class DistillationSettings:
     """How a student is taught.
 
     Attributes:
-        temperature: T, which flattens both models' answers: what the teacher thinks nearly likely is told too.
+        temperature: T, which flattens both models' answers: what the teacher thinks nearly likely is told.
         teacher: weight of the soft answers' loss.
         words: weight of the masked words' loss.
         hidden: weight of the angle between the last layers' vectors.

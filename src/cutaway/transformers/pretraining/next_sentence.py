@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -42,7 +43,7 @@ class SentencePair:
 
 
 def draw_pairs(documents: Sequence[Sequence[IntArray]], *, seed: int) -> list[SentencePair]:
-    """Pair each piece but a document's last: half the time with the next one, else with one of another document.
+    """Pair each piece but a document's last: half the time with the next, else with one of another document.
 
     Args:
         documents: each a list of pieces, (L,) int, in their order.
@@ -72,7 +73,7 @@ def draw_pairs(documents: Sequence[Sequence[IntArray]], *, seed: int) -> list[Se
     random = np.random.default_rng(seed)
     pairs = []
     for at, document in enumerate(full):
-        for first, following in zip(document, document[1:], strict=False):
+        for first, following in pairwise(document):
             if random.random() < 0.5:
                 pairs.append(SentencePair(first=first, second=following, follows=0))
                 continue
