@@ -46,6 +46,37 @@ def run_transformers() -> None:
     across = Across(targets=batch, sources=sources, encoded=encoded)
     Block(config)(torch.ones(11, 8), Within(batch=batch, sees="up to itself"), across)
     run_generation()
+    run_pretraining()
+
+
+def run_pretraining() -> None:
+    import torch
+
+    from cutaway.transformers.config import BlockConfig, TransformerConfig
+    from cutaway.transformers.packing import PackedBatch
+    from cutaway.transformers.pretraining.distillation import DistillationSettings, distillation_loss, halve
+    from cutaway.transformers.pretraining.masked_words import masked_word_loss
+    from cutaway.transformers.pretraining.masking import MaskedBatch
+    from cutaway.transformers.pretraining.next_sentence import WordsAndNextSentence
+    from cutaway.transformers.pretraining.translation import pack_pairs, translation_loss
+    from cutaway.transformers.pretraining.word_loss import word_loss
+    from cutaway.transformers.seq2seq import Transformer
+    from cutaway.transformers.tasks import MaskedWords
+
+    word_loss(
+        torch.ones(5, 8), torch.ones(23, 8), torch.zeros(23), torch.tensor([1, 2, 3, 4, 5]), smoothing=0.1
+    )
+    masked = MaskedBatch(
+        batch=PackedBatch.from_rows(ROWS), places=torch.tensor([1, 4, 7]), words=torch.tensor([9, 10, 11])
+    )
+    teacher = MaskedWords(small_bert())
+    masked_word_loss(teacher, masked)
+    distillation_loss(halve(teacher), teacher, masked, DistillationSettings())
+    WordsAndNextSentence(small_bert()).loss(masked, torch.tensor([0, 1, 1, 0]))
+    sizes = {"vocabulary": 23, "positions": 16, "layers": 2, "decoder_layers": 2}
+    plain = BlockConfig(width=8, heads=2, feed_forward=13)
+    config = TransformerConfig(**sizes, block=plain, start=0, end=1, pad=0)
+    translation_loss(Transformer(config), pack_pairs(ROWS[:3], ROWS[1:], config))
 
 
 def run_generation() -> None:

@@ -218,7 +218,7 @@ def test_pairs_follow_half_the_time_and_their_labels_are_true() -> None:
         first, second = int(pair.first[0]), int(pair.second[0])
         assert (second == first + 1) if pair.follows == 0 else (second // 100 != first // 100)
     assert np.mean([pair.follows for pair in pairs]) == pytest.approx(0.5, abs=0.05)
-    batch = pack_sentence_pairs(pairs[:2], cls=0, sep=1)
+    batch = pack_sentence_pairs(pairs[:2], begin=0, end=1)
     assert batch.types.tolist() == [0, 0, 0, 1, 1] * 2
 
 

@@ -244,7 +244,7 @@ class NextSentenceTask(MaskedWordsTask):
         }
 
     def _asked(self, pairs: Sequence[SentencePair], batch: Drawn) -> tuple[MaskedBatch, Tensor]:
-        packed = pack_sentence_pairs(pairs, cls=self._tokenizer.cls_id, sep=self._tokenizer.sep_id)
+        packed = pack_sentence_pairs(pairs, begin=self._tokenizer.cls_id, end=self._tokenizer.sep_id)
         random = np.random.default_rng(batch.seed)
         return hide(packed, self._vocabulary, self._settings.masking, random), follows_of(pairs)
 

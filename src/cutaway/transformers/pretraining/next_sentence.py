@@ -82,24 +82,24 @@ def draw_pairs(documents: Sequence[Sequence[IntArray]], *, seed: int) -> list[Se
     return pairs
 
 
-def pack_sentence_pairs(pairs: Sequence[SentencePair], *, cls: int, sep: int) -> PackedBatch:
+def pack_sentence_pairs(pairs: Sequence[SentencePair], *, begin: int, end: int) -> PackedBatch:
     """Lay pairs out as BERT reads them: [CLS] first [SEP] second [SEP], types 0 and 1.
 
     Args:
         pairs: B pairs.
-        cls: the id that comes first.
-        sep: the id behind each piece.
+        begin: the id that comes first, [CLS].
+        end: the id behind each piece, [SEP].
 
     Returns:
         The batch, with types.
 
     Example:
         >>> pair = SentencePair(first=np.array([7]), second=np.array([8, 9]), follows=0)
-        >>> batch = pack_sentence_pairs([pair], cls=1, sep=2)
+        >>> batch = pack_sentence_pairs([pair], begin=1, end=2)
         >>> batch.ids.tolist(), batch.types.tolist()
         ([1, 7, 2, 8, 9, 2], [0, 0, 0, 1, 1, 1])
     """
-    rows = [np.concatenate(([cls], pair.first, [sep], pair.second, [sep])) for pair in pairs]
+    rows = [np.concatenate(([begin], pair.first, [end], pair.second, [end])) for pair in pairs]
     types = [np.repeat([0, 1], [len(pair.first) + 2, len(pair.second) + 1]) for pair in pairs]
     return PackedBatch.from_rows(rows, types=types)
 
