@@ -8,15 +8,21 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
 
 from cutaway.core.errors import DivergedError, UsageError
+from cutaway.training.checkpoints import Checkpoints
+from cutaway.training.history import Epoch, History, Listener, Step
 from cutaway.training.optimizer import OptimizerSettings, adamw, clip, rate_at
+from cutaway.training.saving import Saving
+from cutaway.training.stopping import Stop
+
+__all__ = ["Epoch", "History", "Listener", "LoopSettings", "Step", "Task", "fit"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,131 +66,122 @@ class Task(Protocol):
         """Keep the weights as they are: the best so far."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Step:
-    """One step: its number, loss (nats), learning rate, gradient norm, examples and seconds."""
-
-    step: int
-    loss: float
-    rate: float
-    gradient_norm: float
-    examples: int
-    seconds: float
-
-
-@dataclass(frozen=True, kw_only=True)
-class Epoch:
-    """One epoch: mean training loss, validation measures, seconds, whether it is the best so far."""
-
-    epoch: int
-    training_loss: float
-    validation: Mapping[str, float]
-    seconds: float
-    best: bool
-
-
-@dataclass(kw_only=True)
-class History:
-    """Every step and epoch of a training."""
-
-    steps: list[Step] = field(default_factory=list)
-    epochs: list[Epoch] = field(default_factory=list)
-
-    @property
-    def best(self) -> Epoch:
-        """The epoch with the lowest validation loss."""
-        return min(self.epochs, key=lambda epoch: epoch.validation["loss"])
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the history as plain values."""
-        return {"steps": [asdict(step) for step in self.steps], "epochs": [asdict(e) for e in self.epochs]}
-
-
-# Called after each step with (step, steps in all), and after each epoch with (epoch, None).
-Listener = Callable[[Step | Epoch, int | None], None]
-
-
-def fit(task: Task, settings: LoopSettings, listen: Listener) -> History:
+def fit(
+    task: Task, settings: LoopSettings, listen: Listener, *, checkpoints: Checkpoints | None = None
+) -> History:
     """Train until the epochs are over or the validation loss stops falling.
 
+    With checkpoints, a training that was ended by anything goes on where its newest one stands: on a
+    CPU with one thread, the weights come out bit for bit as if nothing had happened.
+
     Args:
-        task: the model with its data.
+        task: the model with its data; if it is `Resumable`, its own state is kept too.
         settings: epochs, patience, optimizer.
-        listen: told each step and each epoch.
+        listen: told each step and each epoch, not again what a checkpoint already holds.
+        checkpoints: where and how often; without them nothing is written and signals are left alone.
 
     Returns:
         The history; the best weights were handed to `task.keep`.
 
     Raises:
         DivergedError: the loss became NaN or infinite; what `task.keep` held is still good.
+        StoppedError: SIGINT or SIGTERM came; a checkpoint was written.
     """
-    torch.manual_seed(settings.seed)
-    optimizer = adamw(task.model.named_parameters(), settings.optimizer)
-    epochs = [task.batches(epoch) for epoch in range(settings.epochs)]
-    steps = sum(len(batches) for batches in epochs)
-    history = History()
-    since_best = 0
-    for number, batches in enumerate(epochs, start=1):
-        started = time.perf_counter()
-        first = len(history.steps)
-        for step in _train(task, batches, optimizer, settings, first, steps):
-            history.steps.append(step)
-            listen(step, steps)
-        done = _finish(task, history, number, first, started)
-        since_best = 0 if done.best else since_best + 1
-        listen(done, None)
-        if since_best >= settings.patience:
-            break
-    return history
+    training = Training(task, settings, listen)
+    if checkpoints is None:
+        return training.go()
+    stop = Stop()
+    with checkpoints.held(), stop.listening():
+        saving = Saving(training, checkpoints, stop)
+        saving.resume()
+        return training.go(saving)
 
 
-def _train(
-    task: Task,
-    batches: Sequence[Any],
-    optimizer: torch.optim.Optimizer,
-    settings: LoopSettings,
-    first: int,
-    steps: int,
-) -> Iterator[Step]:
-    """Take one epoch's steps, yielding each."""
-    trained = [parameter for parameter in task.model.parameters() if parameter.requires_grad]
-    task.model.train()
-    for at, batch in enumerate(batches, start=first):
+class Training:
+    """A training as it stands: all that its next step depends on."""
+
+    def __init__(self, task: Task, settings: LoopSettings, listen: Listener) -> None:
+        torch.manual_seed(settings.seed)
+        self.task, self.settings, self.listen = task, settings, listen
+        self.optimizer = adamw(task.model.named_parameters(), settings.optimizer)
+        self.trained = [parameter for parameter in task.model.parameters() if parameter.requires_grad]
+        self.epochs = [task.batches(epoch) for epoch in range(settings.epochs)]
+        self.steps = sum(len(batches) for batches in self.epochs)
+        self.history = History()
+        self.since_best = 0
+
+    def go(self, saving: Saving | None = None) -> History:
+        """Take what steps are left."""
+        first = 0
+        for number, batches in enumerate(self.epochs, start=1):
+            if number > len(self.history.epochs) and self.since_best < self.settings.patience:
+                self._train(batches, first, saving)
+                self._finish(number, first, saving)
+            first += len(batches)
+        return self.history
+
+    def _train(self, batches: Sequence[Any], first: int, saving: Saving | None) -> None:
+        """Take an epoch's steps, from where it stands."""
+        self.task.model.train()
+        for at in range(len(self.history.steps) - first, len(batches)):
+            step = self._step(batches[at])
+            self.history.steps.append(step)
+            self.listen(step, self.steps)
+            if saving:
+                saving.after_step(left=len(batches) - at - 1)
+
+    def _step(self, batch: Any) -> Step:
         started = time.perf_counter()
-        rate = rate_at(at, steps, settings.optimizer)
-        for group in optimizer.param_groups:
+        at, limit = len(self.history.steps), self.settings.optimizer.clip
+        rate = rate_at(at, self.steps, self.settings.optimizer)
+        for group in self.optimizer.param_groups:
             group["lr"] = rate
-        loss, examples = task.loss(batch)
+        loss, examples = self.task.loss(batch)
         value = float(loss.detach())
+        self._check("loss", value, rate)
+        loss.backward()  # type: ignore[no-untyped-call]
+        norm = clip(self.trained, limit)
+        self._check("gradient's norm", norm, rate)
+        self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
+        seconds = time.perf_counter() - started
+        return Step(
+            step=at + 1, loss=value, rate=rate, gradient_norm=norm, examples=examples, seconds=seconds
+        )
+
+    def _check(self, name: str, value: float, rate: float) -> None:
+        """Stop before weights are touched by what is no number."""
         if not math.isfinite(value):
             raise DivergedError(
-                f"the loss became {value} at step {at + 1} of {steps} with rate {rate:.2e}: "
-                f"try a lower one, {settings.optimizer.rate / 10:.0e} for instance"
+                f"the {name} became {value} at step {len(self.history.steps) + 1} of {self.steps} with rate "
+                f"{rate:.2e}: try a lower one, {self.settings.optimizer.rate / 10:.0e} for instance"
             )
-        loss.backward()  # type: ignore[no-untyped-call]
-        norm = clip(trained, settings.optimizer.clip)
-        optimizer.step()
-        optimizer.zero_grad(set_to_none=True)
-        seconds = time.perf_counter() - started
-        yield Step(step=at + 1, loss=value, rate=rate, gradient_norm=norm, examples=examples, seconds=seconds)
 
+    def _finish(self, number: int, first: int, saving: Saving | None) -> None:
+        """Validate, keep the weights if they are the best, and note the epoch."""
+        started = time.perf_counter()
+        self.task.model.eval()
+        validation = saving.validate() if saving else self.validate()
+        own = self.history.steps[first:]
+        weight = sum(step.examples for step in own)
+        epochs = self.history.epochs
+        best = not epochs or validation["loss"] < self.history.best.validation["loss"]
+        if best:
+            self.task.keep(number)
+        self.since_best = 0 if best else self.since_best + 1
+        done = Epoch(
+            epoch=number,
+            training_loss=sum(step.loss * step.examples for step in own) / max(1, weight),
+            validation=dict(validation),
+            seconds=sum(step.seconds for step in own) + time.perf_counter() - started,
+            best=best,
+        )
+        epochs.append(done)
+        self.listen(done, None)
+        if saving:
+            saving.after_epoch()
 
-def _finish(task: Task, history: History, number: int, first: int, started: float) -> Epoch:
-    """Validate, keep the weights if they are the best, and note the epoch."""
-    task.model.eval()
-    with torch.no_grad():
-        validation = task.validate()
-    own = history.steps[first:]
-    weight = sum(step.examples for step in own)
-    best = not history.epochs or validation["loss"] < history.best.validation["loss"]
-    if best:
-        task.keep(number)
-    done = Epoch(
-        epoch=number,
-        training_loss=sum(step.loss * step.examples for step in own) / max(1, weight),
-        validation=dict(validation),
-        seconds=time.perf_counter() - started,
-        best=best,
-    )
-    history.epochs.append(done)
-    return done
+    def validate(self) -> Mapping[str, float]:
+        """Return the task's measures."""
+        with torch.no_grad():
+            return self.task.validate()
