@@ -12,10 +12,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.oracles import encoder
 from tests.transformers.conftest import Pair, small_config
+from tests.transformers.small_models import decoders, encoders, rows, translators
 
 from cutaway.core.errors import ShapeError
 from cutaway.core.trace import Trace
+from cutaway.transformers.bert import Bert
+from cutaway.transformers.gpt import Gpt
 from cutaway.transformers.packing import PackedBatch
+from cutaway.transformers.seq2seq import Transformer
 
 IDS = [2, 5, 7, 5, 11, 3]
 
@@ -109,9 +113,69 @@ def test_axes_shapes_labels_and_steps(small: tuple[Pair, Trace]) -> None:
     step = trace.step("scores")
     assert step.formula == "s = q kᵀ / √d"
     assert step.inputs == ("q", "k")
-    assert step.source.file == "cutaway/transformers/trace.py"
+    assert step.source.file == "cutaway/transformers/trace_block.py"
     for named in trace.steps:
         assert set(named.inputs) <= trace.arrays.keys()
+
+
+@settings(max_examples=40)
+@given(model=encoders(), ids=rows)
+def test_every_encoders_trace_equals_its_forward_pass(model: Bert, ids: list[int]) -> None:
+    with torch.no_grad():
+        hidden = model(PackedBatch.from_rows([np.array(ids)])).numpy()
+    trace = model.trace(ids)
+    assert np.abs(trace["output"][-1] - hidden).max() < 1e-4
+    named = {name for step in trace.steps for name in step.inputs}
+    assert named <= trace.arrays.keys()
+
+
+@settings(max_examples=40)
+@given(model=decoders(), ids=rows)
+def test_a_language_models_trace_equals_its_forward_pass(model: Gpt, ids: list[int]) -> None:
+    with torch.no_grad():
+        hidden = model(PackedBatch.from_rows([np.array(ids)]))
+        logits = model.logits(hidden)[-1].numpy()
+    trace = model.trace(ids)
+    assert np.abs(trace["final"] - hidden.numpy()).max() < 1e-4
+    assert np.abs(trace["logits"] - logits).max() < 1e-4
+    assert not np.triu(trace["weights"], 1).any(), "no token looks ahead"
+    named = {name for step in trace.steps for name in step.inputs}
+    assert named <= trace.arrays.keys()
+
+
+@settings(max_examples=40)
+@given(model=translators(), source=rows, target=rows)
+def test_a_translators_trace_equals_its_forward_pass(
+    model: Transformer, source: list[int], target: list[int]
+) -> None:
+    sources, targets = (PackedBatch.from_rows([np.array(ids)]) for ids in (source, target))
+    with torch.no_grad():
+        encoded, hidden = model.encode(sources), model(sources, targets)
+        logits = model.logits(hidden)[-1].numpy()
+    labels = ([f"s{at}" for at in source], [f"t{at}" for at in target])
+    trace = model.trace(source, target, tokens=labels)
+    assert np.abs(trace["output"][-1] - encoded.numpy()).max() < 1e-4
+    assert np.abs(trace["decoder_output"][-1] - hidden.numpy()).max() < 1e-4
+    assert np.abs(trace["logits"] - logits).max() < 2e-4
+    assert trace["decoder_cross_weights"].shape[-2:] == (len(target), len(source))
+    for array in trace.arrays.values():
+        for axis, size in zip(array.axes, array.values.shape, strict=True):
+            assert len(trace.labels.get(axis, [""] * size)) == size
+    named = {name for step in trace.steps for name in step.inputs}
+    assert named <= trace.arrays.keys()
+
+
+@settings(max_examples=20)
+@given(model=encoders(), ids=rows)
+def test_deviations_are_what_the_norms_divide_by(model: Bert, ids: list[int]) -> None:
+    trace = model.trace(ids)
+    norm, summed = (
+        model.embeddings.norm,
+        sum(trace[f"{part}_vectors"] for part in ("token", "position", "type")),
+    )
+    restored = (trace["embedded"] - norm.bias.detach().numpy()) * trace["embedding_deviation"][:, None]
+    centered = summed - summed.mean(1, keepdims=True)
+    assert np.abs(restored - centered * norm.weight.detach().numpy()).max() < 1e-4
 
 
 def test_labels_of_another_number_are_refused(small: tuple[Pair, Trace]) -> None:

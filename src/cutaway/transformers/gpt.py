@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from cutaway.core.errors import ShapeError, UsageError
+from cutaway.core.trace import Trace
 from cutaway.transformers.block import Block, make_norm
 from cutaway.transformers.config import GptConfig
 from cutaway.transformers.dropout import drop
@@ -23,6 +24,7 @@ from cutaway.transformers.packing import IntArray, PackedBatch
 from cutaway.transformers.pretrained import Pretrained
 from cutaway.transformers.sampling import Sampling
 from cutaway.transformers.sight import Sight, Within
+from cutaway.transformers.trace import trace_gpt
 
 Keep = Literal["keys and values", "nothing"]
 
@@ -79,6 +81,18 @@ class Gpt(Pretrained):
             Press and Wolf 2017, arXiv:1608.05859, section 2 (the output layer is the token table).
         """
         return F.linear(hidden, self.token.weight)
+
+    def trace(self, ids: Sequence[int] | IntArray, *, tokens: Sequence[str] | None = None) -> Trace:
+        """Read one text by the open path and keep every intermediate value.
+
+        Args:
+            ids: T token ids.
+            tokens: T labels for the token axes.
+
+        Returns:
+            The trace; `trace_gpt` lists its arrays.
+        """
+        return trace_gpt(self, ids, tokens=tokens)
 
     def memory(self, rows: int = 1, room: int | None = None) -> list[Kept]:
         """Return empty memories for `step`, one a layer.

@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from cutaway.core.errors import ShapeError
+from cutaway.core.trace import Trace
 from cutaway.training.beam import Beams, BeamSettings, Hypothesis
 from cutaway.transformers.block import Block
 from cutaway.transformers.config import TransformerConfig
@@ -25,6 +26,7 @@ from cutaway.transformers.packing import IntArray, PackedBatch
 from cutaway.transformers.positions import sinusoids
 from cutaway.transformers.pretrained import Pretrained
 from cutaway.transformers.sight import Across, Sight, Within
+from cutaway.transformers.trace import trace_transformer
 
 
 class Transformer(Pretrained):
@@ -107,6 +109,25 @@ class Transformer(Pretrained):
             (M, V) float.
         """
         return F.linear(hidden, self.token.weight, self.bias[0])
+
+    def trace(
+        self,
+        source: Sequence[int] | IntArray,
+        target: Sequence[int] | IntArray,
+        *,
+        tokens: tuple[Sequence[str], Sequence[str]] | None = None,
+    ) -> Trace:
+        """Read a source and what stands of its target by the open path; keep every intermediate value.
+
+        Args:
+            source: token ids, the end token last.
+            target: token ids, the start token first.
+            tokens: labels of the source's tokens and of the target's.
+
+        Returns:
+            The trace; `trace_transformer` lists its arrays.
+        """
+        return trace_transformer(self, source, target, tokens=tokens)
 
     def translate(
         self, sources: Sequence[Sequence[int] | IntArray], *, settings: BeamSettings | None = None

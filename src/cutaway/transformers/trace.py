@@ -1,9 +1,8 @@
-"""The open path of a BERT: one text, every number of every layer and head.
+"""The open path of whole models: one text, every number of every layer and head.
 
-Plain lines, in the order of the papers, that share nothing with the fast path but the weights; tests
-hold the two equal.
+A block's own lines are in trace_block.py.
 
-Legend: T tokens, D width, H heads, d = D / H numbers per head, F feed-forward width.
+Legend: T tokens, S tokens of a source, D width.
 """
 
 from __future__ import annotations
@@ -14,17 +13,21 @@ from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from cutaway.core.errors import ShapeError
 from cutaway.core.trace import Recorder, Trace
-from cutaway.transformers.config import BlockConfig
-from cutaway.transformers.formulas import ACTIVATIONS, layer_norm, rms_norm, softmax
+from cutaway.transformers.embeddings import check_ids
 from cutaway.transformers.packing import IntArray, PackedBatch
+from cutaway.transformers.positions import sinusoids
+from cutaway.transformers.trace_block import View, deviation, normalize, trace_block
 
 if TYPE_CHECKING:
     from cutaway.transformers.bert import Bert
     from cutaway.transformers.block import Block
+    from cutaway.transformers.gpt import Gpt
+    from cutaway.transformers.pretrained import Pretrained
+    from cutaway.transformers.seq2seq import Transformer
 
 _TOKEN_AXES = ("token", "query", "key")
 
@@ -40,7 +43,7 @@ def trace_bert(
     """Encode one text and keep every intermediate value.
 
     Args:
-        bert: the model.
+        bert: the model, of any family with an encoder only.
         ids: T token ids.
         tokens: T labels for the token axes.
         types: T token types; 0 everywhere if not given.
@@ -49,41 +52,153 @@ def trace_bert(
         A trace. Axes ("layer", "head", "query", "key"): `scores`, `weights`. Axes ("layer", "head",
         "token", "unit"): `q`, `k`, `v`, `mixed`. Axes ("layer", "token", "width"): `attended`,
         `after_attention`, `written`, `output`. Axes ("layer", "token", "hidden"): `hidden`. Axes
-        ("token", "width"): `token_vectors`, `position_vectors`, `type_vectors`, `embedded`. Axes
-        ("width",): `sentence`. Axes ("token",): `ids`.
+        ("layer", "token"): `attention_deviation`, `feed_forward_deviation`. Axes ("token", "width"):
+        `token_vectors`, `position_vectors`, `type_vectors`, `embedded`. Axes ("width",): `sentence`.
+        Axes ("token",): `ids`, `embedding_deviation`.
 
     Raises:
         ShapeError: tokens and ids differ in number.
     """
     row = np.asarray(ids)
     kinds = np.zeros_like(row) if types is None else np.asarray(types)
-    if tokens is not None and len(tokens) != row.size:
-        raise ShapeError(f"{len(tokens)} tokens for {row.size} ids: give one label per id")
     batch = PackedBatch.from_rows([row], types=[kinds])
     bert.embeddings.check(batch)
-    rec = Recorder(f"BERT{f' ({bert.name})' if bert.name else ''}: {row.size} tokens")
-    for axis in _TOKEN_AXES if tokens is not None else ():
-        rec.label(axis, tokens or ())
-    rec.fact("model", bert.name)
-    rec.fact("sha256", bert.sha256)
+    rec = _begin(bert, "BERT", row, tokens)
     x = _trace_embeddings(rec, bert, batch)  # (T, D)
     for block in cast("Sequence[Block]", bert.blocks):
-        x = _trace_block(rec, block, x)  # (T, D)
+        x = trace_block(rec, block, x, View())  # (T, D)
     mean = x.mean(0)  # (D)
     rec.keep("sentence", mean / mean.norm(), axes=("width",), formula="e = x̄ / ‖x̄‖", inputs=("output",))
     return rec.finish()
 
 
+@torch.no_grad()
+def trace_gpt(gpt: Gpt, ids: Sequence[int] | IntArray, *, tokens: Sequence[str] | None = None) -> Trace:
+    """Read one text and keep every intermediate value.
+
+    Args:
+        gpt: the model.
+        ids: T token ids.
+        tokens: T labels for the token axes.
+
+    Returns:
+        A trace with the arrays of `trace_bert` but for types and sentence; besides, of ("layer", "token",
+        "width"), `attention_input` and `feed_forward_input`, which are normalized; of ("token", "width")
+        `final`, the normalized output; of ("token",) `final_deviation`; of ("vocabulary",) `logits`, the
+        last token's scores of the next one.
+
+    Raises:
+        ShapeError: tokens and ids differ in number.
+    """
+    row = np.asarray(ids)
+    batch = PackedBatch.from_rows([row])
+    check_ids(batch, gpt.config.vocabulary, gpt.config.positions)
+    rec, axes = _begin(gpt, "GPT", row, tokens), ("token", "width")
+    token = _trace_tokens(rec, gpt.token.weight, batch)  # (T, D)
+    place = rec.keep(
+        "position_vectors",
+        gpt.position.weight[batch.positions],
+        axes=axes,
+        formula="row t of the position table",
+    )  # (T, D)
+    given = ("token_vectors", "position_vectors")
+    x = rec.keep("embedded", token + place, axes=axes, formula="x⁰ = token + position", inputs=given)
+    for block in cast("Sequence[Block]", gpt.blocks):
+        x = trace_block(rec, block, x, View(sees="up to itself"))  # (T, D)
+    rec.keep(
+        "final_deviation",
+        deviation(gpt.norm, x),
+        axes=("token",),
+        formula="s = √(σ² + ε), by which the norm divides",
+        inputs=("output",),
+    )
+    final = rec.keep("final", normalize(gpt.norm, x), axes=axes, formula="norm(xᴸ)", inputs=("output",))
+    rec.keep(
+        "logits",
+        gpt.token.weight @ final[-1],
+        axes=("vocabulary",),
+        formula="z = token table · norm(xᴸ) of the last token",
+        inputs=("final",),
+    )
+    return rec.finish()
+
+
+@torch.no_grad()
+def trace_transformer(
+    model: Transformer,
+    source: Sequence[int] | IntArray,
+    target: Sequence[int] | IntArray,
+    *,
+    tokens: tuple[Sequence[str], Sequence[str]] | None = None,
+) -> Trace:
+    """Read one source and what stands so far of its target, and keep every intermediate value.
+
+    Args:
+        model: encoder and decoder.
+        source: S token ids.
+        target: T token ids, the start token first.
+        tokens: labels of the source's tokens and of the target's.
+
+    Returns:
+        A trace. The encoder's arrays are those of `trace_bert`; the decoder's have `decoder_` in front of
+        their names and axes, those of its attention to the source `decoder_cross_`, with keys of the
+        source. `logits`, ("vocabulary",), scores the token behind the target.
+
+    Raises:
+        ShapeError: tokens and ids differ in number.
+    """
+    row, start = np.asarray(source), np.asarray(target)
+    sources, targets = PackedBatch.from_rows([row]), PackedBatch.from_rows([start])
+    for batch in (sources, targets):
+        check_ids(batch, model.config.vocabulary, model.config.positions)
+    rec = _begin(model, "Transformer", row, tokens and tokens[0])
+    if tokens is not None and len(tokens[1]) != start.size:
+        raise ShapeError(f"{len(tokens[1])} tokens for {start.size} ids of the target: give one label per id")
+    for axis in _TOKEN_AXES if tokens is not None else ():
+        rec.label(f"decoder_{axis}", tokens[1] if tokens else ())
+    x = _trace_sum(rec, model, sources, "")  # (S, D)
+    for block in cast("Sequence[Block]", model.blocks):
+        x = trace_block(rec, block, x, View())  # (S, D)
+    y = _trace_sum(rec, model, targets, "decoder_")  # (T, D)
+    view = View(prefix="decoder_", sees="up to itself", source=x, source_name="output")
+    for block in cast("Sequence[Block]", model.decoder_blocks):
+        y = trace_block(rec, block, y, view)  # (T, D)
+    rec.keep(
+        "logits",
+        model.token.weight @ y[-1] + model.bias[0],
+        axes=("vocabulary",),
+        formula="z = token table · yᴸ of the last token + b",
+        inputs=("decoder_output",),
+    )
+    return rec.finish()
+
+
+def _begin(model: Pretrained, kind: str, row: IntArray, tokens: Sequence[str] | None) -> Recorder:
+    if tokens is not None and len(tokens) != row.size:
+        raise ShapeError(f"{len(tokens)} tokens for {row.size} ids: give one label per id")
+    rec = Recorder(f"{kind}{f' ({model.name})' if model.name else ''}: {row.size} tokens")
+    for axis in _TOKEN_AXES if tokens is not None else ():
+        rec.label(axis, tokens or ())
+    rec.fact("model", model.name)
+    rec.fact("sha256", model.sha256)
+    return rec
+
+
+def _trace_tokens(rec: Recorder, table: Tensor, batch: PackedBatch, prefix: str = "") -> Tensor:
+    axis = f"{prefix}token"
+    rec.keep(f"{prefix}ids", batch.ids, axes=(axis,), formula="given")
+    return rec.keep(
+        f"{prefix}token_vectors",
+        table[batch.ids],
+        axes=(axis, "width"),
+        formula="row ids[t] of the token table",
+        inputs=(f"{prefix}ids",),
+    )
+
+
 def _trace_embeddings(rec: Recorder, bert: Bert, batch: PackedBatch) -> Tensor:
     table, axes = bert.embeddings, ("token", "width")
-    rec.keep("ids", batch.ids, axes=("token",), formula="given")
-    token = rec.keep(
-        "token_vectors",
-        table.token.weight[batch.ids],
-        axes=axes,
-        formula="row ids[t] of the token table",
-        inputs=("ids",),
-    )  # (T, D)
+    token = _trace_tokens(rec, table.token.weight, batch)  # (T, D)
     place = rec.keep(
         "position_vectors",
         table.position.weight[batch.positions + bert.config.first_position],
@@ -97,84 +212,38 @@ def _trace_embeddings(rec: Recorder, bert: Bert, batch: PackedBatch) -> Tensor:
         axes=axes,
         formula="row types[t] of the type table" if table.token_type else "0: this model has no types",
     )  # (T, D)
+    summed, given = token + place + kind, ("token_vectors", "position_vectors", "type_vectors")
+    rec.keep(
+        "embedding_deviation",
+        deviation(table.norm, summed),
+        axes=("token",),
+        formula="s = √(σ² + ε) of token + position + type, by which the norm divides",
+        inputs=given,
+    )
     return rec.keep(
         "embedded",
-        _normalize(table.norm, token + place + kind),
+        normalize(table.norm, summed),
         axes=axes,
         formula="x⁰ = norm(token + position + type)",
-        inputs=("token_vectors", "position_vectors", "type_vectors"),
+        inputs=given,
     )
 
 
-def _trace_block(rec: Recorder, block: Block, x: Tensor) -> Tensor:
-    mixed = _trace_attention(rec, block, x)  # (H, T, d)
-    joined = mixed.transpose(0, 1).reshape(x.shape)  # (T, D)
-    by_token = ("layer", "token", "width")
-    attended = rec.keep_row(
-        "attended",
-        block.output(joined),
-        axes=by_token,
-        formula="a = [mixed¹ … mixedᴴ] W_Oᵀ + b_O",
-        inputs=("mixed",),
+def _trace_sum(rec: Recorder, model: Transformer, batch: PackedBatch, prefix: str) -> Tensor:
+    """What the paper's model begins with: scaled token vectors and sines."""
+    axes, width = (f"{prefix}token", "width"), model.config.width
+    token = _trace_tokens(rec, model.token.weight, batch, prefix)  # (T, D)
+    place = rec.keep(
+        f"{prefix}position_vectors",
+        sinusoids(len(token), width, layout="halves"),
+        axes=axes,
+        formula="PE: sines, then cosines, of t / 10000^(2i/D)",
     )  # (T, D)
-    y = rec.keep_row(
-        "after_attention",
-        _normalize(block.attention_norm, x + attended),
-        axes=by_token,
-        formula="y = norm(x + a)",
-        inputs=("embedded", "output", "attended"),
-    )  # (T, D)
-    text, activation = ACTIVATIONS[block.config.activation]
-    hidden = rec.keep_row(
-        "hidden",
-        activation(block.up(y)),
-        axes=("layer", "token", "hidden"),
-        formula=f"h = act(y W_upᵀ + b_up), act(x) = {text}",
-        inputs=("after_attention",),
-    )  # (T, F)
-    written = rec.keep_row(
-        "written", block.down(hidden), axes=by_token, formula="f = h W_downᵀ + b_down", inputs=("hidden",)
-    )  # (T, D)
-    return rec.keep_row(
-        "output",
-        _normalize(block.feed_forward_norm, y + written),
-        axes=by_token,
-        formula="xˡ = norm(y + f)",
-        inputs=("after_attention", "written"),
+    scale = math.sqrt(width) if model.config.scale == "root of width" else 1.0
+    return rec.keep(
+        f"{prefix}embedded",
+        token * scale + place,
+        axes=axes,
+        formula="x⁰ = √D token + PE" if scale != 1 else "x⁰ = token + PE",
+        inputs=(f"{prefix}token_vectors", f"{prefix}position_vectors"),
     )
-
-
-def _trace_attention(rec: Recorder, block: Block, x: Tensor) -> Tensor:
-    by_unit, by_pair = ("layer", "head", "token", "unit"), ("layer", "head", "query", "key")
-    given = ("embedded", "output")
-    q = rec.keep_row(
-        "q", _heads(block.query(x), block.config), axes=by_unit, formula="q = x W_Qᵀ + b_Q", inputs=given
-    )  # (H, T, d)
-    k = rec.keep_row(
-        "k", _heads(block.key(x), block.config), axes=by_unit, formula="k = x W_Kᵀ + b_K", inputs=given
-    )  # (H, T, d)
-    v = rec.keep_row(
-        "v", _heads(block.value(x), block.config), axes=by_unit, formula="v = x W_Vᵀ + b_V", inputs=given
-    )  # (H, T, d)
-    scores = rec.keep_row(
-        "scores",
-        q @ k.transpose(1, 2) / math.sqrt(q.shape[-1]),
-        axes=by_pair,
-        formula="s = q kᵀ / √d",
-        inputs=("q", "k"),
-    )  # (H, T, T)
-    weights = rec.keep_row(
-        "weights", softmax(scores), axes=by_pair, formula="w = softmax(s)", inputs=("scores",)
-    )  # (H, T, T)
-    return rec.keep_row("mixed", weights @ v, axes=by_unit, formula="mixed = w v", inputs=("weights", "v"))
-
-
-def _heads(x: Tensor, config: BlockConfig) -> Tensor:
-    """(T, D) to (H, T, d)."""
-    return x.view(len(x), config.heads, -1).transpose(0, 1)
-
-
-def _normalize(norm: nn.LayerNorm | nn.RMSNorm, x: Tensor) -> Tensor:
-    if isinstance(norm, nn.RMSNorm):
-        return rms_norm(x, norm.weight, epsilon=norm.eps or 0.0)
-    return layer_norm(x, norm.weight, norm.bias, epsilon=norm.eps)
