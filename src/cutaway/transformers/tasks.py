@@ -119,6 +119,11 @@ class Task(nn.Module):
         width = self.body.config.width
         return LabelHead(width, len(self.labels), head.activation if "dense" in head.layers else None)
 
+    @property
+    def pooled(self) -> bool:
+        """Whether a text's answer is read from the pooler, not from the first token itself."""
+        return self._map().reads == "pooled"
+
     def _map(self) -> HeadMap:
         return HEADS[self.task][self.body.family]
 
@@ -318,8 +323,7 @@ class SequenceLabels(Task):
             (B, C) float, in the caller's order.
         """
         hidden = self.body(batch)  # (N, D)
-        pooled = self._map().reads == "pooled"
-        first = self.body.pool(hidden, batch) if pooled else batch.first(hidden)  # (B, D)
+        first = self.body.pool(hidden, batch) if self.pooled else batch.first(hidden)  # (B, D)
         scores: Tensor = self.head(first)  # (B, C)
         return scores
 

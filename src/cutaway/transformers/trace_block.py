@@ -71,7 +71,7 @@ def trace_block(rec: Recorder, block: Block, x: Tensor, view: View) -> Tensor:
     Returns:
         (T, D) float.
     """
-    before = (f"{view.prefix}embedded", f"{view.prefix}output")
+    before: tuple[str, ...] = (f"{view.prefix}embedded", f"{view.prefix}output")
     attention = Sublayer(rec=rec, view=view, norm=block.attention_norm, order=block.config.order)
     u, of = attention.read(x, "attention", before)
     attended = _trace_attention(rec, block, u, view, of)  # (T, D)
@@ -224,9 +224,10 @@ def _trace_attention(
     )  # (H, S, d)
     mixed = _mix(rec, q, k, v, view)  # (H, T, d)
     joined = mixed.transpose(0, 1).reshape(u.shape)  # (T, D)
+    attended: Tensor = attention.output(joined)  # (T, D)
     return rec.keep_row(
         f"{view.prefix}attended",
-        attention.output(joined),
+        attended,
         axes=view.axes("layer", "token", "width"),
         formula="a = [mixed¹ … mixedᴴ] W_Oᵀ + b_O",
         inputs=(f"{view.prefix}mixed",),
@@ -239,7 +240,9 @@ def _mix(rec: Recorder, q: Tensor, k: Tensor, v: Tensor, view: View) -> Tensor:
     hides = view.sees == "up to itself" and not across
     scores = q @ k.transpose(1, 2) / math.sqrt(q.shape[-1])  # (H, T, S)
     if hides:
-        scores = scores.masked_fill(~causal_mask(*scores.shape[1:], q.device), -math.inf)  # (H, T, S)
+        scores = scores.masked_fill(
+            ~causal_mask(scores.shape[1], scores.shape[2], q.device), -math.inf
+        )  # (H, T, S)
     rec.keep_row(
         f"{prefix}scores",
         scores,
@@ -277,9 +280,10 @@ def _trace_feed_forward(rec: Recorder, block: Block, u: Tensor, view: View, of: 
         formula=formula,
         inputs=of,
     )
+    written: Tensor = block.down(hidden)  # (T, D)
     return rec.keep_row(
         f"{view.prefix}written",
-        block.down(hidden),
+        written,
         axes=view.axes("layer", "token", "width"),
         formula="f = h W_downᵀ + b_down",
         inputs=(f"{view.prefix}hidden",),
