@@ -47,6 +47,42 @@ def run_transformers() -> None:
     Block(config)(torch.ones(11, 8), Within(batch=batch, sees="up to itself"), across)
     run_generation()
     run_pretraining()
+    run_explanations()
+
+
+def run_explanations() -> None:
+    import torch
+
+    from cutaway.transformers.ablation import switchboard
+    from cutaway.transformers.attributions import gradient_times_input, integrated_gradients
+    from cutaway.transformers.config import BlockConfig, GptConfig, TransformerConfig
+    from cutaway.transformers.gpt import Gpt
+    from cutaway.transformers.ledger import head_pairs, ledger
+    from cutaway.transformers.question import pull_norm
+    from cutaway.transformers.questions import why_label, why_mean, why_next
+    from cutaway.transformers.rollout import rollout
+    from cutaway.transformers.seq2seq import Transformer
+    from cutaway.transformers.tasks import SequenceLabels
+
+    ids = np.array([3, 1, 4, 1, 5])
+    bert = small_bert()
+    label = why_label(SequenceLabels(bert, ("x", "y", "z")).eval(), ids, "y")
+    trace = label.trace()
+    entries = ledger(label, trace)
+    head_pairs(label, trace, entries, layer=1, head=0)
+    switchboard(label, replacement="mean")
+    gradient_times_input(label)
+    integrated_gradients(label)
+    rollout(trace)
+    why_mean(bert, ids, torch.nn.Linear(8, 3), 1)
+    pull_norm(torch.nn.LayerNorm(8), torch.ones(5, dtype=torch.double), torch.ones(5, 8, dtype=torch.double))
+    block = BlockConfig(width=8, heads=2, feed_forward=13, order="pre", activation="swiglu", places="rotary")
+    gpt = Gpt(GptConfig(vocabulary=23, positions=16, layers=2, block=block)).eval()
+    ledger(why_next(gpt, ids, 4))
+    sizes = {"vocabulary": 23, "positions": 16, "layers": 2, "decoder_layers": 2}
+    plain = BlockConfig(width=8, heads=2, feed_forward=13)
+    translator = Transformer(TransformerConfig(**sizes, block=plain, start=0, end=1, pad=0)).eval()
+    translator.trace([3, 4, 1], [0, 5, 6, 7])
 
 
 def run_pretraining() -> None:
@@ -194,6 +230,14 @@ def run_finetuning() -> None:
     classifier.merge()
 
 
+def run_lab() -> None:
+    from cutaway.lab.figures import embeddings, recurrent, transformers
+
+    embeddings.analogy(["king", "woman"], ["man"])
+    recurrent.memory("Not bad at all", unit=1)
+    transformers.bench("Not bad at all", layer=2, head=3)
+
+
 def small_bert() -> Any:
     from cutaway.transformers.bert import Bert
     from cutaway.transformers.config import BertConfig, BlockConfig
@@ -206,6 +250,7 @@ def small_bert() -> Any:
 RUNS: dict[str, Callable[[], None]] = {
     "embeddings": run_embeddings,
     "finetuning": run_finetuning,
+    "lab": run_lab,
     "recurrent": run_recurrent,
     "transformers": run_transformers,
 }

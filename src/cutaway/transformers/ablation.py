@@ -94,6 +94,9 @@ def switchboard(question: Question, *, replacement: Replacement = "zero") -> Tra
         A trace. Axes ("layer", "head"): `head_change`. Axes ("layer",): `attention_change`,
         `feed_forward_change`, `layer_change`. Single: `answer`.
 
+    Raises:
+        UsageError: the replacement is none of these.
+
     Source:
         Michel, Levy and Neubig 2019, arXiv:1905.10650, section 3 (one head at a time).
     """

@@ -165,7 +165,7 @@ class _Layer:
         )
 
     def keep_attention(self, rec: Recorder, kept: Trace) -> None:
-        g, mixed = self.attention, _array(kept, "mixed")[self.at]  # (H, T, d)
+        g, mixed = self.attention, _array(kept, "mixed")[self.at]
         rec.keep_row(
             "attention_direction",
             g,

@@ -231,9 +231,10 @@ def difference(rows: Tensor, bias: Tensor | None, wanted: int, against: int | No
         if row is not None and not 0 <= row < len(rows):
             raise UsageError(f"there is no answer {row}: there are {len(rows)}, from 0 to {len(rows) - 1}")
     weight = rows[wanted] if against is None else rows[wanted] - rows[against]
-    if bias is None:
+    shift = None if bias is None else bias.detach()
+    if shift is None:
         return weight.detach(), 0.0
-    return weight.detach(), float(bias[wanted]) - (0.0 if against is None else float(bias[against]))
+    return weight.detach(), float(shift[wanted]) - (0.0 if against is None else float(shift[against]))
 
 
 def pull_norm(norm: Norm, divided_by: Tensor, direction: Tensor) -> tuple[Tensor, Tensor]:

@@ -1,4 +1,7 @@
-"""Ready-made questions: why this label, why this word behind the mask, why this next word?"""
+"""Ready-made questions: why this label, why this word behind the mask, why this next word?
+
+Legend: T tokens.
+"""
 
 from __future__ import annotations
 
@@ -47,6 +50,9 @@ def why_label(
 
     Returns:
         The question.
+
+    Raises:
+        UsageError: the task has no such label.
     """
     row, head = as_row(ids), cast(LabelHead, task.head)
     pooler: tuple[Step, ...] = ()
@@ -84,6 +90,9 @@ def why_token_label(
 
     Returns:
         The question.
+
+    Raises:
+        UsageError: the task has no such label.
     """
     row, head = as_row(ids), cast(LabelHead, task.head)
     weight, bias = difference(head.out.weight, head.out.bias, _number(task.labels, label), None)

@@ -1,6 +1,6 @@
 """Two figures of room 2: one training step as a tug of war, and an analogy with its true cosines.
 
-Legend: C inputs, S outputs, D dimensions.
+Legend: C inputs, S outputs, D dimensions, W words.
 """
 
 from __future__ import annotations
