@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Self
 import torch
 from safetensors.torch import save_file
 from torch import nn
+from torch.overrides import TorchFunctionMode
 
 from cutaway.core.files import whole_file, write_text
 from cutaway.transformers.checkpoint import CONFIG, WEIGHTS, assign, body_of, find_checkpoint, limits_for
@@ -58,10 +59,11 @@ class Pretrained(nn.Module):
         blocks = told.layers + getattr(told, "decoder_layers", 0)
         limits = limits_for(_PARAMETERS_A_BLOCK * blocks + _PARAMETERS_OUTSIDE)
         tensors, left_out = body_of(map_weights(files.weights, limits=limits), family)
-        # On the meta device nothing is allocated or drawn at random only to be replaced.
-        with torch.device("meta"):
+        # Nothing is allocated or drawn at random only to be replaced.
+        with torch.device("meta"), _Undrawn():
             model = cls(cls.fit(told, tensors))
-        assign(model, tensors, keys_of(family, dict(model.named_parameters())))
+        places = keys_of(family, dict(model.named_parameters()))
+        assign(model, tensors, places, numbers="verified" if files.sha256 else "unknown")
         model.name, model.sha256, model.left_out = files.name, files.sha256, left_out
         return model.eval()
 
@@ -94,3 +96,11 @@ class Pretrained(nn.Module):
         with whole_file(Path(folder) / WEIGHTS) as part:
             save_file(tensors, part, metadata={"format": "pt"})
         write_text(Path(folder) / CONFIG, json.dumps(fields, indent=2) + "\n")
+
+
+class _Undrawn(TorchFunctionMode):
+    """Leave new parameters as they are: on the meta device a draw would import torch's compiler, for a second."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        drawn = getattr(func, "__module__", "") == nn.init.__name__ and kwargs
+        return kwargs["tensor"] if drawn else func(*args, **(kwargs or {}))
