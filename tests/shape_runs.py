@@ -29,6 +29,9 @@ def run_transformers() -> None:
     batch = PackedBatch.from_rows(ROWS)
     bert.pool(bert(batch), batch)
     bert.embed(batch)
+    with torch.no_grad():
+        bert.infer(batch)
+        bert.embed(PackedBatch.from_rows(ROWS * 40))
     bert(PackedBatch.from_rows(ROWS, types=[row * 0 for row in ROWS]))
     bert.encode(torch.ones(2, 3, dtype=torch.long), torch.tensor([[1, 1, 1], [1, 0, 0]]))
     bert.trace([3, 1, 4, 1, 5], tokens=list("abcde"))

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import torch
@@ -23,12 +22,8 @@ from cutaway.tokenization.tokenizer import Tokenizer
 from cutaway.training.batches import token_budget_batches
 from cutaway.transformers.bert import Bert
 from cutaway.transformers.packing import PackedBatch
+from cutaway.transformers.prepared import BUDGETS, Precision
 from cutaway.transformers.trace import trace_bert
-
-Precision = Literal["float32", "bfloat16"]
-
-# Tokens in one batch of a prediction: large enough to fill the cores, small in memory.
-PREDICTION_BUDGET = 8192
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -163,14 +158,11 @@ class Classifier(nn.Module):
             precision: see `predict`.
         """
         self.eval()
-        for at in token_budget_batches([len(row) for row in rows], budget=PREDICTION_BUDGET, seed=None):
+        for at in token_budget_batches([len(row) for row in rows], budget=BUDGETS[precision], seed=None):
             batch = PackedBatch.from_rows([rows[number] for number in at])
-            with (
-                torch.inference_mode(),
-                torch.autocast("cpu", torch.bfloat16, enabled=precision == "bfloat16"),
-            ):
-                logits = self(batch)
-            yield at, torch.softmax(logits.float(), dim=-1).numpy()
+            with torch.inference_mode():
+                logits = self.head(batch.mean(self.encoder.infer(batch, precision=precision)))
+            yield at, torch.softmax(logits, dim=-1).numpy()
 
     def trace(self, text: str) -> Trace:
         """Classify one text on the open path, keeping every number on the way.

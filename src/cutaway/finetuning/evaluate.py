@@ -7,10 +7,11 @@ from collections.abc import Callable
 import numpy as np
 
 from cutaway.core.errors import DataError
-from cutaway.finetuning.classifier import Classifier, Precision
+from cutaway.finetuning.classifier import Classifier
 from cutaway.finetuning.data import Labelled
 from cutaway.finetuning.inputs import rows_of
 from cutaway.finetuning.metrics import measure
+from cutaway.transformers.prepared import Precision
 
 
 def evaluate(

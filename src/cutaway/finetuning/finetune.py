@@ -16,7 +16,7 @@ from torch.nn import functional
 
 from cutaway.core.errors import UsageError
 from cutaway.core.files import write_text
-from cutaway.finetuning.classifier import Classifier, ClassifierSettings, Precision
+from cutaway.finetuning.classifier import Classifier, ClassifierSettings
 from cutaway.finetuning.data import Labelled, Rows, read_labelled, split_rows
 from cutaway.finetuning.inputs import InputSettings, Row, rows_of
 from cutaway.finetuning.lora import LoraSettings
@@ -28,6 +28,7 @@ from cutaway.training.batches import token_budget_batches
 from cutaway.training.loop import Epoch, Listener, LoopSettings, Step, fit
 from cutaway.training.optimizer import OptimizerSettings
 from cutaway.transformers.packing import PackedBatch
+from cutaway.transformers.prepared import Precision
 
 BASE = "all-MiniLM-L6-v2"
 

@@ -72,10 +72,13 @@ class LoraLinear(nn.Module):
         return y
 
     def merged(self) -> nn.Linear:
-        """Return one plain layer that computes the same: W' = W + (α / r) B A."""
+        """Return one plain layer that computes the same, W' = W + (α / r) B A; the adapter is spent."""
         merged = nn.Linear(self.base.in_features, self.base.out_features, device="meta")
-        weight = self.base.weight + self.scale * (self.b @ self.a)  # (O, I)
-        merged.weight = nn.Parameter(weight.detach(), requires_grad=False)
+        # In place: a second copy of every weight would be half of what a short prediction needs in memory.
+        weight = self.base.weight.detach().addmm_(
+            self.b.detach(), self.a.detach(), alpha=self.scale
+        )  # (O, I)
+        merged.weight = nn.Parameter(weight, requires_grad=False)
         merged.bias = nn.Parameter(self.base.bias.detach(), requires_grad=False)
         return merged
 

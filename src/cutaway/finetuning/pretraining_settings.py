@@ -8,9 +8,9 @@ from typing import Literal, get_args
 import torch
 
 from cutaway.core.errors import UsageError
-from cutaway.finetuning.classifier import Precision
 from cutaway.training.loop import LoopSettings
 from cutaway.training.optimizer import OptimizerSettings
+from cutaway.transformers.prepared import Precision
 from cutaway.transformers.pretraining.distillation import DistillationSettings
 from cutaway.transformers.pretraining.masking import MaskingSettings
 

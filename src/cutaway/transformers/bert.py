@@ -21,6 +21,7 @@ from cutaway.transformers.block import Block
 from cutaway.transformers.config import BertConfig
 from cutaway.transformers.embeddings import Embeddings
 from cutaway.transformers.packing import IntArray, PackedBatch
+from cutaway.transformers.prepared import Precision, Preparer
 from cutaway.transformers.pretrained import Pretrained
 from cutaway.transformers.trace import trace_bert
 
@@ -48,6 +49,7 @@ class Bert(Pretrained):
         self.embeddings = Embeddings(config)
         self.blocks = nn.ModuleList(Block(config.block) for _ in range(config.layers))
         self.pooler = nn.Linear(config.width, config.width) if config.pooler == "tanh" else None
+        self._preparer = Preparer()
 
     @staticmethod
     def fit(config: BertConfig, keys: Collection[str]) -> BertConfig:
@@ -76,6 +78,28 @@ class Bert(Pretrained):
         for block in self.blocks:
             x = block(x, batch)
         return x
+
+    @torch.no_grad()
+    def infer(self, batch: PackedBatch, *, precision: Precision = "float32") -> Tensor:
+        """Encode packed rows for prediction: `forward` without gradients, faster on a CPU.
+
+        After the first few hundred tokens the blocks are prepared once (see prepared.py), and again when
+        a weight, a layer or a hook has changed; blocks that cannot be prepared run as they are.
+
+        Args:
+            batch: N tokens; `BUDGETS` says how many read fastest.
+            precision: "bfloat16" is several times as fast where the processor multiplies it in tiles;
+                `fastest_precision` tells. A number of the output moves by about 0.01 then.
+
+        Returns:
+            (N, D) float32, as from `forward`.
+        """
+        stack = self._preparer.stack(list(self.blocks), len(batch.ids), precision)
+        if stack:
+            return stack(self.embeddings(batch), batch)
+        with torch.autocast(batch.ids.device.type, torch.bfloat16, enabled=precision == "bfloat16"):
+            hidden: Tensor = self(batch)  # (N, D)
+        return hidden.float()
 
     def encode(self, ids: Tensor, mask: Tensor) -> Tensor:
         """Encode a padded batch, spending nothing on the padding.
@@ -119,11 +143,12 @@ class Bert(Pretrained):
             raise UsageError(f"{self.name or 'this model'} has no pooler: use batch.first or batch.mean")
         return torch.tanh(self.pooler(batch.first(hidden)))
 
-    def embed(self, batch: PackedBatch) -> Tensor:
+    def embed(self, batch: PackedBatch, *, precision: Precision = "float32") -> Tensor:
         """Return sentence embeddings: each row's mean vector, scaled to length 1.
 
         Args:
             batch: B rows.
+            precision: as in `infer`, which reads the rows where no gradients are asked for.
 
         Returns:
             (B, D) float, in the caller's order.
@@ -131,7 +156,8 @@ class Bert(Pretrained):
         Source:
             Reimers and Gurevych 2019, arXiv:1908.10084, section 3 (mean strategy).
         """
-        return F.normalize(batch.mean(self(batch)), dim=-1)
+        hidden = self(batch) if torch.is_grad_enabled() else self.infer(batch, precision=precision)  # (N, D)
+        return F.normalize(batch.mean(hidden), dim=-1)
 
     def trace(
         self,

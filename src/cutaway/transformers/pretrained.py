@@ -99,7 +99,7 @@ class Pretrained(nn.Module):
 
 
 class _Undrawn(TorchFunctionMode):
-    """Leave new parameters as they are: on the meta device a draw would import torch's compiler, for a second."""
+    """Leave new parameters undrawn: on the meta device a draw imports torch's compiler, for a second."""
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         drawn = getattr(func, "__module__", "") == nn.init.__name__ and kwargs

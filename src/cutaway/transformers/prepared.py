@@ -1,0 +1,345 @@
+"""Encoder blocks prepared for prediction: weights laid out for the processor, neighbors fused.
+
+The same numbers as `Block.forward`, in fewer passes over memory: query, key and value are one product,
+the activation and the sum with the input happen inside the products that precede them.
+
+Legend: N tokens of all rows, D width, H heads, d = D / H numbers per head, F feed-forward width,
+R rows of one length L.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+from time import perf_counter
+from typing import Literal, Protocol
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from cutaway.transformers.attention import attend_fast
+from cutaway.transformers.block import FUSED, Block
+from cutaway.transformers.packing import PackedBatch
+
+Precision = Literal["float32", "bfloat16"]
+
+DTYPES: Mapping[Precision, torch.dtype] = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+# Tokens in one batch: the feed-forward layer's output for so many stays in a cache of 12 MB.
+BUDGETS: Mapping[Precision, int] = {"float32": 2048, "bfloat16": 4096}
+# Rows that weights are laid out for; measured: 14 or 2,048 made no difference.
+_ROWS = 2048
+# Tokens that are read before blocks are prepared: a short text is answered sooner without.
+_FEW = 400
+# How close fused and plain products must be, relative to numbers of about ten.
+_CLOSE = {torch.float32: 1e-6, torch.bfloat16: 1e-2}
+_PARTS = ("query", "key", "value", "output", "up", "down", "attention_norm", "feed_forward_norm")
+# Our activations in oneDNN's words: its name, and how it approximates.
+_IN_ONEDNN = {"gelu": ("gelu", "none"), "gelu_tanh": ("gelu", "tanh"), "relu": ("relu", "")}
+
+
+class Product(Protocol):
+    """A linear layer that can also activate its output, or add something to it, on the way to memory."""
+
+    def __init__(self, weight: Tensor, bias: Tensor) -> None: ...
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Return x Wᵀ + b.
+
+        Args:
+            x: (N, I) float.
+        """
+
+    def activated(self, x: Tensor, activation: str) -> Tensor:
+        """Return act(x Wᵀ + b).
+
+        Args:
+            x: (N, I) float.
+            activation: one of a block's.
+        """
+
+    def added(self, x: Tensor, rest: Tensor) -> Tensor:
+        """Return rest + x Wᵀ + b.
+
+        Args:
+            x: (N, I) float.
+            rest: (N, O) float.
+        """
+
+
+class PlainProduct:
+    """Torch's own linear layer, and the rest behind it."""
+
+    def __init__(self, weight: Tensor, bias: Tensor) -> None:
+        self._weight, self._bias = weight, bias
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """As `Product` says."""
+        return F.linear(x, self._weight, self._bias)
+
+    def activated(self, x: Tensor, activation: str) -> Tensor:
+        """As `Product` says."""
+        return FUSED[activation](self(x))
+
+    def added(self, x: Tensor, rest: Tensor) -> Tensor:
+        """As `Product` says."""
+        return rest + self(x)
+
+
+class OneDnnProduct:
+    """oneDNN's linear layer over weights in its own layout, as torch's compiler calls it.
+
+    These operators are not part of torch's documented interface: `product_kind` tries them first.
+    """
+
+    def __init__(self, weight: Tensor, bias: Tensor) -> None:
+        self._weight = torch.ops.mkldnn._reorder_linear_weight(weight, _ROWS)
+        self._bias = bias
+        self._one, self._sum = (
+            torch.ops.mkldnn._linear_pointwise.default,
+            torch.ops.mkldnn._linear_pointwise.binary,
+        )
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """As `Product` says."""
+        made: Tensor = self._one(x, self._weight, self._bias, "none", [], "")
+        return made
+
+    def activated(self, x: Tensor, activation: str) -> Tensor:
+        """As `Product` says."""
+        if activation not in _IN_ONEDNN:
+            return FUSED[activation](self(x))
+        name, how = _IN_ONEDNN[activation]
+        made: Tensor = self._one(x, self._weight, self._bias, name, [], how)
+        return made
+
+    def added(self, x: Tensor, rest: Tensor) -> Tensor:
+        """As `Product` says."""
+        made: Tensor = self._sum(x, rest, self._weight, self._bias, "add")
+        return made
+
+
+class PreparedBlock:
+    """A post-norm encoder block in seven operators.
+
+        y = norm(x + attend(x)),   z = norm(y + down(act(up(y))))
+
+    Attributes:
+        parts: the layers it was made from, by name.
+
+    Source:
+        Vaswani et al. 2017, arXiv:1706.03762, section 3.1.
+    """
+
+    def __init__(self, block: Block, dtype: torch.dtype) -> None:
+        self.parts = {name: getattr(block, name) for name in _PARTS}
+        self._heads, self._activation = block.config.heads, block.config.activation
+        kind = product_kind(dtype)
+
+        def laid_out(*layers: nn.Linear) -> Product:
+            weight = torch.cat([layer.weight.detach() for layer in layers])
+            return kind(weight.to(dtype), torch.cat([layer.bias.detach() for layer in layers]).to(dtype))
+
+        self._together = laid_out(block.query, block.key, block.value)
+        self._output, self._up, self._down = (
+            laid_out(block.output),
+            laid_out(block.up),
+            laid_out(block.down),
+        )
+        self._norms = [
+            (norm.weight.detach().to(dtype), norm.bias.detach().to(dtype), norm.eps)
+            for norm in (self.parts["attention_norm"], self.parts["feed_forward_norm"])
+        ]
+
+    def __call__(self, x: Tensor, batch: PackedBatch) -> Tensor:
+        """Transform every token once.
+
+        Args:
+            x: (N, D) float.
+            batch: whose rows each token sees.
+
+        Returns:
+            (N, D) float.
+        """
+        y = _normalized(self._output.added(self._look(x, batch), x), *self._norms[0])  # (N, D)
+        hidden = self._up.activated(y, self._activation)  # (N, F)
+        return _normalized(self._down.added(hidden, y), *self._norms[1])
+
+    def _look(self, x: Tensor, batch: PackedBatch) -> Tensor:
+        """Attend within each row, one call per group of equal lengths."""
+        mixed = []
+        for piece in batch.by_group(self._together(x)):
+            rows, length, _ = piece.shape
+            split = piece.view(rows, length, 3, self._heads, -1).permute(2, 0, 3, 1, 4)  # (3, R, H, L, d)
+            seen = attend_fast(split[0], split[1], split[2])  # (R, H, L, d)
+            mixed.append(seen.transpose(1, 2).reshape(rows * length, -1))
+        return torch.cat(mixed) if len(mixed) > 1 else mixed[0]
+
+
+class PreparedStack:
+    """All blocks of an encoder, prepared, and how to tell that they still are its blocks.
+
+    Args:
+        blocks: on a CPU; a block of another kind than `can_prepare` describes must not be among them.
+        precision: of the products; bfloat16 keeps sums and norms in it too.
+    """
+
+    def __init__(self, blocks: Sequence[Block], precision: Precision) -> None:
+        self.dtype = DTYPES[precision]
+        self._blocks = blocks
+        self._prepared = [PreparedBlock(block, self.dtype) for block in blocks]
+        self._weights = [
+            (part._parameters, name, weight, weight._version, weight.data_ptr())
+            for prepared in self._prepared
+            for part in prepared.parts.values()
+            for name, weight in part.named_parameters()
+        ]
+
+    def __call__(self, x: Tensor, batch: PackedBatch) -> Tensor:
+        """Read packed rows.
+
+        Args:
+            x: the embedded tokens, (N, D) float32.
+            batch: N tokens.
+
+        Returns:
+            (N, D) float32: the last block's output.
+        """
+        x = x.to(self.dtype)  # (N, D)
+        for block in self._prepared:
+            x = block(x, batch)  # (N, D)
+        return x.float()
+
+    def is_current(self) -> bool:
+        """Tell whether the blocks are what they were: same layers, weights untouched, nobody listening.
+
+        Writing through `weight.data` is not seen: torch does not count it.
+        """
+        for block, prepared in zip(self._blocks, self._prepared, strict=True):
+            layers = block._modules
+            if (
+                block.training
+                or not _quiet(block)
+                or any(layers[name] is not part for name, part in prepared.parts.items())
+            ):
+                return False
+            if not all(map(_quiet, prepared.parts.values())):
+                return False
+        return all(
+            held[name] is weight and weight._version == version and weight.data_ptr() == place
+            for held, name, weight, version, place in self._weights
+        )
+
+
+class Preparer:
+    """Keeps a model's prepared stacks, one a precision, and makes them when they are worth it.
+
+    A copy of the model, or one read back from a file, starts without any.
+    """
+
+    def __init__(self) -> None:
+        self._stacks: dict[Precision, PreparedStack] = {}
+        self._read = 0
+
+    def __reduce__(self) -> tuple[type[Preparer], tuple[()]]:
+        return Preparer, ()
+
+    def stack(self, blocks: Sequence[nn.Module], tokens: int, precision: Precision) -> PreparedStack | None:
+        """Return the blocks prepared, or none where they cannot be, or too little was read so far.
+
+        Args:
+            blocks: an encoder's.
+            tokens: to be read now.
+            precision: of the products.
+        """
+        self._read += tokens
+        stack = self._stacks.get(precision)
+        if stack is not None and stack.is_current():
+            return stack
+        fitting = [block for block in blocks if isinstance(block, Block) and can_prepare(block)]
+        if self._read < _FEW or len(fitting) < len(blocks):
+            return None
+        self._stacks[precision] = PreparedStack(fitting, precision)
+        return self._stacks[precision]
+
+
+def can_prepare(block: Block) -> bool:
+    """Tell whether a block is of the kind that `PreparedBlock` computes.
+
+    Args:
+        block: plain linear layers and LayerNorms in float32 on a CPU, post-norm, not in training, nobody
+            listening to what they compute.
+
+    Returns:
+        True or false.
+    """
+    config = block.config
+    parts = [getattr(block, name) for name in _PARTS]
+    return (
+        (config.order, config.norm, config.sees) == ("post", "layer", "own row")
+        and config.places != "rotary"
+        and block.gate is None
+        and not block.training
+        and all(type(part) in (nn.Linear, nn.LayerNorm) and _quiet(part) for part in parts)
+        and _quiet(block)
+        and all(
+            weight.dtype == torch.float32 and weight.device.type == "cpu" and not weight.is_inference()
+            for weight in block.parameters()
+        )
+    )
+
+
+@cache
+def product_kind(dtype: torch.dtype) -> type[Product]:
+    """Return the fused products if this machine and this torch have them and they are right, else the plain.
+
+    Args:
+        dtype: of the weights.
+
+    Returns:
+        The class, tried against the plain one at three shapes.
+    """
+    generator = torch.Generator().manual_seed(0)
+    try:
+        for rows in (1, 14, 200):
+            x, rest, weight, bias = (
+                torch.randn(shape, generator=generator).to(dtype)
+                for shape in ((rows, 48), (rows, 80), (80, 48), (80,))
+            )
+            plain, fused = PlainProduct(weight, bias), OneDnnProduct(weight, bias)
+            pairs = [(plain(x), fused(x)), (plain.added(x, rest), fused.added(x, rest))]
+            pairs += [(plain.activated(x, name), fused.activated(x, name)) for name in _IN_ONEDNN]
+            for wanted, got in pairs:
+                torch.testing.assert_close(got, wanted, rtol=_CLOSE[dtype], atol=10 * _CLOSE[dtype])
+    except (AttributeError, RuntimeError, AssertionError):
+        return PlainProduct
+    return OneDnnProduct
+
+
+def fastest_precision(width: int, hidden: int) -> Precision:
+    """Return the precision in which this machine multiplies faster, measured for a millisecond or two.
+
+    Args:
+        width: D.
+        hidden: F.
+
+    Returns:
+        "bfloat16" where it takes less than three quarters of float32's time.
+    """
+    seconds = dict.fromkeys(DTYPES, float("inf"))
+    for precision, dtype in DTYPES.items():
+        product = product_kind(dtype)(torch.ones(hidden, width, dtype=dtype), torch.ones(hidden, dtype=dtype))
+        x = torch.ones(256, width, dtype=dtype)
+        for _ in range(4):
+            started = perf_counter()
+            product(x)
+            seconds[precision] = min(seconds[precision], perf_counter() - started)
+    return "bfloat16" if seconds["bfloat16"] < 0.75 * seconds["float32"] else "float32"
+
+
+def _normalized(x: Tensor, scale: Tensor, shift: Tensor, epsilon: float) -> Tensor:
+    return torch.layer_norm(x, scale.shape, scale, shift, epsilon)
+
+
+def _quiet(module: nn.Module) -> bool:
+    return not module._forward_hooks and not module._forward_pre_hooks
