@@ -18,7 +18,8 @@ from cutaway.transformers import prepared
 from cutaway.transformers.bert import Bert
 from cutaway.transformers.config import BertConfig, BlockConfig
 from cutaway.transformers.packing import PackedBatch
-from cutaway.transformers.prepared import OneDnnProduct, PlainProduct, PreparedStack, product_kind
+from cutaway.transformers.prepared import PreparedStack
+from cutaway.transformers.products import OneDnnProduct, PlainProduct, product_kind
 
 LONG = PackedBatch.from_rows([np.arange(14) + 1] * 30)
 

@@ -22,7 +22,8 @@ from cutaway.tokenization.tokenizer import Tokenizer
 from cutaway.training.batches import token_budget_batches
 from cutaway.transformers.bert import Bert
 from cutaway.transformers.packing import PackedBatch
-from cutaway.transformers.prepared import BUDGETS, Precision
+from cutaway.transformers.prepared import BUDGETS
+from cutaway.transformers.products import Precision
 from cutaway.transformers.trace import trace_bert
 
 

@@ -11,7 +11,7 @@ from cutaway.finetuning.classifier import Classifier
 from cutaway.finetuning.data import Labelled
 from cutaway.finetuning.inputs import rows_of
 from cutaway.finetuning.metrics import measure
-from cutaway.transformers.prepared import Precision
+from cutaway.transformers.products import Precision
 
 
 def evaluate(

@@ -28,7 +28,7 @@ from cutaway.training.batches import token_budget_batches
 from cutaway.training.loop import Epoch, Listener, LoopSettings, Step, fit
 from cutaway.training.optimizer import OptimizerSettings
 from cutaway.transformers.packing import PackedBatch
-from cutaway.transformers.prepared import Precision
+from cutaway.transformers.products import Precision
 
 BASE = "all-MiniLM-L6-v2"
 

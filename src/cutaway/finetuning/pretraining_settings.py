@@ -10,9 +10,9 @@ import torch
 from cutaway.core.errors import UsageError
 from cutaway.training.loop import LoopSettings
 from cutaway.training.optimizer import OptimizerSettings
-from cutaway.transformers.prepared import Precision
 from cutaway.transformers.pretraining.distillation import DistillationSettings
 from cutaway.transformers.pretraining.masking import MaskingSettings
+from cutaway.transformers.products import Precision
 
 Objective = Literal["causal", "masked-words", "next-sentence", "distillation", "translation"]
 Trained = Literal["all", "head"]

@@ -21,8 +21,9 @@ from cutaway.transformers.block import Block
 from cutaway.transformers.config import BertConfig
 from cutaway.transformers.embeddings import Embeddings
 from cutaway.transformers.packing import IntArray, PackedBatch
-from cutaway.transformers.prepared import Precision, Preparer
+from cutaway.transformers.prepared import Preparer
 from cutaway.transformers.pretrained import Pretrained
+from cutaway.transformers.products import Precision
 from cutaway.transformers.trace import trace_bert
 
 
