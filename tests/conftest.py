@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
 import signal
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +25,10 @@ if "CUTAWAY_DATA" not in os.environ and BESIDE.is_dir():
 _WORKER = os.environ.get("PYTEST_XDIST_WORKER", "main")
 os.environ.setdefault("CUTAWAY_CACHE", str(ROOT / ".pytest_cache" / f"cutaway-{_WORKER}"))
 os.environ["HF_HUB_OFFLINE"] = "1"
+# Runs are recorded here, whatever the machine's own store of runs is.
+os.environ["CUTAWAY_RUNS"] = tempfile.mkdtemp(prefix="cutaway-runs-")
+os.environ.pop("CUTAWAY_RUNS_URL", None)
+atexit.register(shutil.rmtree, os.environ["CUTAWAY_RUNS"], ignore_errors=True)
 # A suite started in a script's background inherits "ignore interrupts", and so would every process it starts.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 

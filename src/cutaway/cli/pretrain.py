@@ -56,6 +56,7 @@ def pretrain(
 
     from cutaway.cli.progress import training_listener
     from cutaway.core.errors import UsageError
+    from cutaway.core.home import runs_home
     from cutaway.finetuning.pretraining import pretrain as train_on
     from cutaway.finetuning.pretraining_settings import PretrainSettings, SizeSettings
     from cutaway.training.loop import LoopSettings
@@ -86,7 +87,7 @@ def pretrain(
     read = _read(data, objective, validation=validation or [], column=column, limit=limit, held_out=held_out)
     with output.progress() as bars:
         listen = training_listener(bars, objective, unit="tokens")
-        folder = out or Path("runs") / time.strftime("%Y%m%d-%H%M%S")
+        folder = out or runs_home() / time.strftime("%Y%m%d-%H%M%S")
         run = train_on(read, start=begin, settings=settings, out=folder, listen=listen)
     _tell(run, json)
 

@@ -11,3 +11,8 @@ def cache_home() -> Path:
     if given := os.environ.get("CUTAWAY_CACHE"):
         return Path(given).expanduser()
     return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "cutaway"
+
+
+def runs_home() -> Path:
+    """Return the folder of the runs: `CUTAWAY_RUNS`, or `runs` where the command was started."""
+    return Path(os.environ.get("CUTAWAY_RUNS") or "runs").expanduser()

@@ -7,7 +7,7 @@ import sys
 import tarfile
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -39,12 +39,14 @@ class Labelled:
         labels: a class a text.
         source: where they came from, for people.
         replaced: how many bytes that were not UTF-8 became U+FFFD.
+        rows: where each stands in the source, from 0; None if they are all of it in order.
     """
 
     texts: Sequence[str]
     labels: Sequence[str]
     source: str
     replaced: int = 0
+    rows: Rows | None = field(default=None, compare=False)
 
     def __len__(self) -> int:
         return len(self.texts)
@@ -74,6 +76,7 @@ class Labelled:
             labels=[self.labels[row] for row in rows],
             source=self.source,
             replaced=self.replaced,
+            rows=np.asarray(rows, dtype=np.int64) if self.rows is None else self.rows[rows],
         )
 
 

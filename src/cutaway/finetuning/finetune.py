@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -16,6 +16,7 @@ from torch.nn import functional
 
 from cutaway.core.errors import UsageError
 from cutaway.core.files import write_text
+from cutaway.core.home import runs_home
 from cutaway.finetuning.classifier import Classifier, ClassifierSettings
 from cutaway.finetuning.data import Labelled, Rows, read_labelled, split_rows
 from cutaway.finetuning.inputs import InputSettings, Row, rows_of
@@ -23,9 +24,13 @@ from cutaway.finetuning.lora import LoraSettings
 from cutaway.finetuning.metrics import measure
 from cutaway.finetuning.report import write_report
 from cutaway.finetuning.run import Run
-from cutaway.finetuning.saved import CONFIG, RUNS, save_classifier
+from cutaway.finetuning.runs.curves import write_history
+from cutaway.finetuning.runs.labelled_plan import plan_of
+from cutaway.finetuning.runs.predictions import Answers, write_answers
+from cutaway.finetuning.runs.recorder import Plan, recording
+from cutaway.finetuning.saved import CONFIG, save_classifier
 from cutaway.training.batches import token_budget_batches
-from cutaway.training.loop import Epoch, Listener, LoopSettings, Step, fit
+from cutaway.training.loop import Listener, LoopSettings, fit
 from cutaway.training.optimizer import OptimizerSettings
 from cutaway.transformers.packing import PackedBatch
 from cutaway.transformers.products import Precision
@@ -87,22 +92,26 @@ def finetune(
         Devlin et al. 2019, arXiv:1810.04805, section 4; Hu et al. 2021, arXiv:2106.09685.
     """
     chosen = settings or FinetuneSettings()
-    folder = out or RUNS / time.strftime("%Y%m%d-%H%M%S")
+    folder = out or runs_home() / time.strftime("%Y%m%d-%H%M%S")
     if (folder / CONFIG).exists():
         raise UsageError(f"{folder} already holds a run: name another folder")
     labelled = data if isinstance(data, Labelled) else read_labelled(data)
     count = chosen.held_out if chosen.held_out >= 1 else max(1, chosen.held_out * len(labelled))
-    training, held = split_rows(labelled.labels, held_out=round(count), seed=chosen.loop.seed)
+    split = split_rows(labelled.labels, held_out=round(count), seed=chosen.loop.seed)
     torch.manual_seed(chosen.loop.seed)
     classifier = Classifier.create(
         ClassifierSettings(base=model, labels=tuple(labelled.classes), inputs=chosen.inputs, lora=chosen.lora)
     )
-    task = _Finetuning(classifier, labelled, (training, held), chosen, folder)
-    write_text(folder / "settings.json", _settings_json(labelled, model, chosen, len(training), len(held)))
-    history = fit(task, chosen.loop, _both(listen, folder))
-    run = Run(folder=folder, history=history, measures=dict(history.best.validation))
-    write_text(folder / "history.json", json.dumps(history.to_json(), indent=1) + "\n")
-    write_report(run, labelled.pick(held), task.best_probabilities, classifier.settings.labels)
+    plan = plan_of(labelled, split, folder=folder, model=model, settings=chosen)
+    with recording(plan, listen) as recorder:
+        task = _Finetuning(classifier, labelled, split, chosen, folder)
+        write_text(folder / "settings.json", _settings_json(plan))
+        history = fit(task, chosen.loop, recorder.listener)
+        run = Run(folder=folder, history=history, measures=dict(history.best.validation))
+        recorder.measured(run.measures)
+        write_history(folder, history)
+        write_answers(folder, task.answers(labelled))
+        write_report(run, labelled.pick(split[1]), task.best_probabilities, classifier.settings.labels)
     return run
 
 
@@ -126,13 +135,16 @@ class _Finetuning:
         rows = rows_of(classifier.tokenizer, labelled.texts, settings.inputs)
         training, held = split
         self._rows, self._truth = [rows[at] for at in training], torch.from_numpy(truth[training])
-        self._held_rows, self._held_truth = [rows[at] for at in held], truth[held]
+        self._held, self._held_rows, self._held_truth = held, [rows[at] for at in held], truth[held]
 
     def batches(self, epoch: int) -> Sequence[Rows]:
         seed = self._settings.loop.seed * 1000 + epoch
         return token_budget_batches(
             [len(row) for row in self._rows], budget=self._settings.batch_tokens, seed=seed
         )
+
+    def tokens(self, batch: Rows) -> int:
+        return sum(len(self._rows[at]) for at in batch)
 
     def loss(self, batch: Rows) -> tuple[Tensor, int]:
         rows: list[Row] = [self._rows[at] for at in batch]
@@ -151,6 +163,18 @@ class _Finetuning:
         save_classifier(self.model, self._folder)
         self.best_probabilities = self._probabilities
 
+    def answers(self, labelled: Labelled) -> Answers:
+        """The best epoch's answers to the held-out examples."""
+        picked = labelled.pick(self._held)
+        return Answers(
+            rows=self._held if picked.rows is None else picked.rows,
+            texts=picked.texts,
+            truth=self._held_truth,
+            tokens=np.array([len(row) for row in self._held_rows], dtype=np.int64),
+            probabilities=self.best_probabilities,
+            classes=self.model.settings.labels,
+        )
+
 
 def _precision(asked: Literal["auto", "float32", "bfloat16"]) -> Precision:
     if asked != "auto":
@@ -158,32 +182,12 @@ def _precision(asked: Literal["auto", "float32", "bfloat16"]) -> Precision:
     return "bfloat16" if torch.ops.mkldnn._is_mkldnn_bf16_supported() else "float32"
 
 
-def _settings_json(
-    labelled: Labelled, model: str, settings: FinetuneSettings, training: int, held: int
-) -> str:
+def _settings_json(plan: Plan) -> str:
+    settings = {name: value for name, value in plan.settings.items() if name != "model"}
     fields = {
-        "data": {
-            "source": labelled.source,
-            "sha256": labelled.sha256,
-            "training": training,
-            "held_out": held,
-        },
-        "model": model,
+        "data": plan.data,
+        "model": plan.settings["model"],
         "torch": str(torch.__version__),
-        "settings": asdict(settings),
+        "settings": settings,
     }
     return json.dumps(fields, indent=2) + "\n"
-
-
-def _both(listen: Listener | None, folder: Path) -> Listener:
-    """Tell the listener, and leave each epoch on disk as it ends: a run that is killed keeps them."""
-    epochs: list[dict[str, object]] = []
-
-    def told(event: Step | Epoch, steps: int | None) -> None:
-        if isinstance(event, Epoch):
-            epochs.append(asdict(event))
-            write_text(folder / "history.json", json.dumps({"epochs": epochs}, indent=1) + "\n")
-        if listen:
-            listen(event, steps)
-
-    return told

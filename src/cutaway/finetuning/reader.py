@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from cutaway.catalog.resolve import resolve
 from cutaway.core.errors import MissingFileError, UsageError
+from cutaway.core.home import runs_home
 from cutaway.core.trace import Trace
 from cutaway.embeddings.vectors import WordVectors
 from cutaway.finetuning.classifier import Predictions
@@ -23,8 +24,6 @@ from cutaway.recurrent.reading import Ids, ids_of, read_positions, rows_of
 from cutaway.recurrent.train import TrainSettings, train_classifier
 from cutaway.tokenization.word_spans import WordSpan, word_spans
 from cutaway.training.loop import History, Listener
-
-RUNS = Path("runs")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +53,7 @@ class Reader:
             MissingFileError: there is no such folder.
         """
         given = Path(run_or_name)
-        folder = next((place for place in (given, RUNS / given) if place.is_dir()), None)
+        folder = next((place for place in (given, runs_home() / given) if place.is_dir()), None)
         if folder is None and (len(given.parts) > 1 or isinstance(run_or_name, Path)):
             raise MissingFileError(f"there is no run folder {given}")
         opened: list[WordVectors] = []

@@ -18,6 +18,7 @@ from safetensors.torch import load_file, save_file
 from cutaway.catalog.resolve import resolve
 from cutaway.core.errors import ChecksumError, CutawayError, FormatError, MissingFileError
 from cutaway.core.files import sha256_of, whole_file, write_text
+from cutaway.core.home import runs_home
 from cutaway.finetuning.classifier import Classifier, ClassifierSettings
 from cutaway.finetuning.inputs import InputSettings
 from cutaway.finetuning.lora import LoraSettings
@@ -25,7 +26,6 @@ from cutaway.finetuning.lora import LoraSettings
 FORMAT = "cutaway-classifier/1"
 WEIGHTS = "model.safetensors"
 CONFIG = "config.json"
-RUNS = Path("runs")
 
 
 def save_classifier(classifier: Classifier, folder: Path) -> None:
@@ -92,7 +92,7 @@ def find_folder(run_or_name: str | Path) -> Path:
         MissingFileError: the folder lacks one of the files.
     """
     given = Path(run_or_name)
-    folder = next((place for place in (given, RUNS / given) if place.is_dir()), None)
+    folder = next((place for place in (given, runs_home() / given) if place.is_dir()), None)
     if folder is None and (len(given.parts) > 1 or isinstance(run_or_name, Path)):
         raise MissingFileError(f"there is no run folder {given}")
     folder = folder or resolve(str(run_or_name)).folder

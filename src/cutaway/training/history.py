@@ -11,7 +11,7 @@ from cutaway.core.errors import FormatError
 
 @dataclass(frozen=True, kw_only=True)
 class Step:
-    """One step: its number, loss (nats), learning rate, gradient norm, examples and seconds."""
+    """One step: number, loss (nats), rate, gradient norm, examples, seconds, tokens (0 if nobody counts)."""
 
     step: int
     loss: float
@@ -19,6 +19,7 @@ class Step:
     gradient_norm: float
     examples: int
     seconds: float
+    tokens: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,7 +10,7 @@ import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -64,6 +64,14 @@ class Task(Protocol):
 
     def keep(self, epoch: int) -> None:
         """Keep the weights as they are: the best so far."""
+
+
+@runtime_checkable
+class Counting(Protocol):
+    """A task that knows how many tokens a batch holds: its steps tell them."""
+
+    def tokens(self, batch: Any) -> int:
+        """Return how many tokens a batch holds."""
 
 
 def fit(
@@ -146,7 +154,13 @@ class Training:
         self.optimizer.zero_grad(set_to_none=True)
         seconds = time.perf_counter() - started
         return Step(
-            step=at + 1, loss=value, rate=rate, gradient_norm=norm, examples=examples, seconds=seconds
+            step=at + 1,
+            loss=value,
+            rate=rate,
+            gradient_norm=norm,
+            examples=examples,
+            seconds=seconds,
+            tokens=self.task.tokens(batch) if isinstance(self.task, Counting) else 0,
         )
 
     def _check(self, name: str, value: float, rate: float) -> None:
