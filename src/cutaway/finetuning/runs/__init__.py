@@ -1,0 +1,1 @@
+"""Runs: every training leaves a record, its curves and its answers, to be read and compared later."""

@@ -1,0 +1,49 @@
+"""The plan of a training on labelled texts: the data described as far as a run will be judged by it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from cutaway.finetuning.data import Labelled, Rows
+from cutaway.finetuning.describe import leaked_rows
+from cutaway.finetuning.runs.recorder import Plan, settings_of
+
+SHOWN_LEAKS = 20
+
+
+def plan_of(labelled: Labelled, split: tuple[Rows, Rows], *, folder: Path, model: str, settings: Any) -> Plan:
+    """Return the plan of a fine-tuning.
+
+    Args:
+        labelled: the rows that are used.
+        split: row numbers for training and held out.
+        folder: the run's.
+        model: the encoder's name.
+        settings: `FinetuneSettings`.
+    """
+    training, held = (labelled.pick(part) for part in split)
+    leaks = leaked_rows(training.texts, held.texts)
+    data = {
+        "source": labelled.source,
+        "sha256": labelled.sha256,
+        "rows": len(labelled),
+        "training": len(training),
+        "held_out": len(held),
+        "classes": dict(sorted(Counter(training.labels).items())),
+        "leaks": len(leaks),
+        # Rows of the source, from 0: one that is trained on, and the held-out one with the same text.
+        "leaked": [[_source_row(training, a), _source_row(held, b)] for a, b in leaks[:SHOWN_LEAKS]],
+    }
+    return Plan(
+        kind="finetune",
+        folder=folder,
+        settings=settings_of(settings, model=model),
+        data=data,
+        seeds={"all": settings.loop.seed},
+    )
+
+
+def _source_row(part: Labelled, at: int) -> int:
+    return at if part.rows is None else int(part.rows[at])
