@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from cutaway.cli import output
+from cutaway.cli.resuming import RESUME_HELP, STEPS_HELP, resumable, run_folder, saving
 
 if TYPE_CHECKING:
     from cutaway.finetuning.run import Run
@@ -34,6 +35,8 @@ def finetune(
     truncation: str = typer.Option("head+tail", help="What is read of a longer text: head, tail, head+tail."),
     batch_tokens: int = typer.Option(4096, help="Tokens in a training batch, at most."),
     seed: int = typer.Option(0, help="Of every random choice."),
+    resume: bool = typer.Option(False, "--resume", help=RESUME_HELP),
+    save_steps: int | None = typer.Option(None, help=STEPS_HELP),
     json: bool = typer.Option(False, "--json", help="Print the result as JSON."),
 ) -> None:
     """Fine-tune a pretrained encoder on labelled texts."""
@@ -63,10 +66,11 @@ def finetune(
         drawn=(limit, seed),
     )
     tell_of_data(labelled, model, settings)
-    with output.progress() as bars:
-        run = train(
-            labelled, model=model, settings=settings, out=out, listen=training_listener(bars, "fine-tuning")
-        )
+    keeping = saving(resume=resume, every=save_steps)
+    folder = run_folder(out, resume=resume)
+    with resumable(folder), output.progress() as bars:
+        listen = training_listener(bars, "fine-tuning")
+        run = train(labelled, model=model, settings=settings, out=folder, listen=listen, saving=keeping)
     _tell(run, json)
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from cutaway.cli import output
+from cutaway.cli.resuming import RESUME_HELP, STEPS_HELP, resumable, run_folder, saving
 
 if TYPE_CHECKING:
     from cutaway.finetuning.corpus import Corpus
@@ -49,14 +50,13 @@ def pretrain(
     precision: str = typer.Option("auto", help="Of the products: auto, float32 or bfloat16."),
     seed: int = typer.Option(0, help="Of every random choice."),
     threads: int = typer.Option(0, help="Cores to use; 0 leaves the choice to torch."),
+    resume: bool = typer.Option(False, "--resume", help=RESUME_HELP),
+    save_steps: int | None = typer.Option(None, help=STEPS_HELP),
     json: bool = typer.Option(False, "--json", help="Print the result as JSON."),
 ) -> None:
     """Train a model on text without labels: from nothing, or on from a checkpoint."""
-    import time
-
     from cutaway.cli.progress import training_listener
     from cutaway.core.errors import UsageError
-    from cutaway.core.home import runs_home
     from cutaway.finetuning.pretraining import pretrain as train_on
     from cutaway.finetuning.pretraining_settings import PretrainSettings, SizeSettings
     from cutaway.training.loop import LoopSettings
@@ -85,10 +85,11 @@ def pretrain(
     )
     begin = start or SizeSettings.parse(str(size), dropout=dropout, vocabulary=vocabulary)
     read = _read(data, objective, validation=validation or [], column=column, limit=limit, held_out=held_out)
-    with output.progress() as bars:
+    keeping = saving(resume=resume, every=save_steps)
+    folder = run_folder(out, resume=resume)
+    with resumable(folder), output.progress() as bars:
         listen = training_listener(bars, objective, unit="tokens")
-        folder = out or runs_home() / time.strftime("%Y%m%d-%H%M%S")
-        run = train_on(read, start=begin, settings=settings, out=folder, listen=listen)
+        run = train_on(read, start=begin, settings=settings, out=folder, listen=listen, saving=keeping)
     _tell(run, json)
 
 

@@ -32,6 +32,7 @@ from cutaway.finetuning.saved import CONFIG, save_classifier
 from cutaway.training.batches import token_budget_batches
 from cutaway.training.loop import Listener, LoopSettings, fit
 from cutaway.training.optimizer import OptimizerSettings
+from cutaway.training.run_folder import SavingSettings, open_run
 from cutaway.transformers.packing import PackedBatch
 from cutaway.transformers.products import Precision
 
@@ -72,8 +73,12 @@ def finetune(
     settings: FinetuneSettings | None = None,
     out: Path | None = None,
     listen: Listener | None = None,
+    saving: SavingSettings | None = None,
 ) -> Run:
     """Train a classifier over a pretrained encoder and write its run folder.
+
+    While it trains, the folder keeps checkpoints: what ended early, by whatever, goes on from the newest,
+    to the same weights (on a CPU with one thread bit for bit).
 
     Args:
         data: a table's path, a catalog name, or labelled texts.
@@ -81,32 +86,46 @@ def finetune(
         settings: what differs from the defaults.
         out: the run folder; by default `runs/<time>`.
         listen: told of each step and each epoch.
+        saving: how often a checkpoint is written, and whether an unfinished run of the folder goes on.
 
     Returns:
         The run: its folder, history and held-out measures.
-
-    Raises:
-        UsageError: the run folder already holds a run.
 
     Source:
         Devlin et al. 2019, arXiv:1810.04805, section 4; Hu et al. 2021, arXiv:2106.09685.
     """
     chosen = settings or FinetuneSettings()
     folder = out or runs_home() / time.strftime("%Y%m%d-%H%M%S")
-    if (folder / CONFIG).exists():
-        raise UsageError(f"{folder} already holds a run: name another folder")
-    labelled = data if isinstance(data, Labelled) else read_labelled(data)
-    count = chosen.held_out if chosen.held_out >= 1 else max(1, chosen.held_out * len(labelled))
-    split = split_rows(labelled.labels, held_out=round(count), seed=chosen.loop.seed)
-    torch.manual_seed(chosen.loop.seed)
+    keeping = saving or SavingSettings()
+    with open_run(folder, keeping, mark=CONFIG):
+        labelled = data if isinstance(data, Labelled) else read_labelled(data)
+        return _trained(labelled, (model, chosen), folder, listen, keeping)
+
+
+def _trained(
+    labelled: Labelled,
+    chosen: tuple[str, FinetuneSettings],
+    folder: Path,
+    listen: Listener | None,
+    saving: SavingSettings,
+) -> Run:
+    """Train in a folder that is held."""
+    model, settings = chosen
+    count = settings.held_out if settings.held_out >= 1 else max(1, settings.held_out * len(labelled))
+    split = split_rows(labelled.labels, held_out=round(count), seed=settings.loop.seed)
+    torch.manual_seed(settings.loop.seed)
     classifier = Classifier.create(
-        ClassifierSettings(base=model, labels=tuple(labelled.classes), inputs=chosen.inputs, lora=chosen.lora)
+        ClassifierSettings(
+            base=model, labels=tuple(labelled.classes), inputs=settings.inputs, lora=settings.lora
+        )
     )
-    plan = plan_of(labelled, split, folder=folder, model=model, settings=chosen)
+    plan = plan_of(labelled, split, folder=folder, model=model, settings=settings)
+    recipe = {"data": plan.data["sha256"], "base": classifier.encoder.sha256, **plan.settings}
     with recording(plan, listen) as recorder:
-        task = _Finetuning(classifier, labelled, split, chosen, folder)
+        task = _Finetuning(classifier, labelled, split, settings, folder)
         write_text(folder / "settings.json", _settings_json(plan))
-        history = fit(task, chosen.loop, recorder.listener)
+        checkpoints = saving.checkpoints(folder, recipe)
+        history = fit(task, settings.loop, recorder.listener, checkpoints=checkpoints)
         run = Run(folder=folder, history=history, measures=dict(history.best.validation))
         recorder.measured(run.measures)
         write_history(folder, history)
@@ -174,6 +193,12 @@ class _Finetuning:
             probabilities=self.best_probabilities,
             classes=self.model.settings.labels,
         )
+
+    def state(self) -> Mapping[str, Tensor]:
+        return {"best_probabilities": torch.from_numpy(self.best_probabilities)}
+
+    def restore(self, state: Mapping[str, Tensor]) -> None:
+        self.best_probabilities = state["best_probabilities"].numpy()
 
 
 def _precision(asked: Literal["auto", "float32", "bfloat16"]) -> Precision:

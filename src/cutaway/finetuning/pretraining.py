@@ -6,6 +6,7 @@ with settings.json and history.json beside them.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import time
 from dataclasses import asdict, dataclass
@@ -26,6 +27,7 @@ from cutaway.finetuning.translation_task import TranslationTask
 from cutaway.finetuning.word_heads import load_masked_words, with_word_head
 from cutaway.tokenization.tokenizer import Tokenizer
 from cutaway.training.loop import Epoch, History, Listener, Step, Task, fit
+from cutaway.training.run_folder import SavingSettings, open_run
 from cutaway.transformers.gpt import Gpt
 from cutaway.transformers.pretraining.next_sentence import WordsAndNextSentence
 from cutaway.transformers.seq2seq import Transformer
@@ -42,6 +44,16 @@ class ParallelSplit:
 
     training: ParallelText
     held_out: ParallelText
+
+    @property
+    def sha256(self) -> str:
+        """A digest of every sentence, in order."""
+        digest = hashlib.sha256()
+        for part in (self.training, self.held_out):
+            for side in (part.sources, part.targets):
+                for sentence in side:
+                    digest.update(f"{len(sentence)}\x1f{sentence}\x1e".encode())
+        return digest.hexdigest()
 
 
 def split_pairs(pairs: ParallelText, held_out: float) -> ParallelSplit:
@@ -98,6 +110,7 @@ def pretrain(
     settings: PretrainSettings,
     out: Path,
     listen: Listener | None = None,
+    saving: SavingSettings | None = None,
 ) -> PretrainedRun:
     """Train a model on text without labels and write its run folder.
 
@@ -108,22 +121,23 @@ def pretrain(
         settings: objective, rows, batches, loop.
         out: the run folder.
         listen: told of each step and each epoch.
+        saving: how often a checkpoint is written, and whether an unfinished run of the folder goes on.
 
     Returns:
         The run.
-
-    Raises:
-        UsageError: the folder already holds a run, or data, model and objective do not fit.
     """
-    if (out / SETTINGS).exists():
-        raise UsageError(f"{out} already holds a run: name another folder")
-    task, tokenizer = _prepared(data, start, settings, out)
-    measures = _measured(task) if isinstance(start, str) else {}
-    tokenizer.save(out / TOKENIZER)
-    write_text(out / SETTINGS, _settings_json(data, start, settings, task, measures))
-    history = fit(task, settings.loop, _both(listen, out))
-    write_text(out / HISTORY, json.dumps(history.to_json(), indent=1) + "\n")
-    return PretrainedRun(folder=out, history=history, start=measures)
+    keeping = saving or SavingSettings()
+    with open_run(out, keeping, mark=SETTINGS):
+        task, tokenizer = _prepared(data, start, settings, out)
+        measures = _measured(task) if isinstance(start, str) else {}
+        tokenizer.save(out / TOKENIZER)
+        write_text(out / SETTINGS, _settings_json(data, start, settings, task, measures))
+        began = start if isinstance(start, str) else asdict(start)
+        recipe = {"data": data.sha256, "start": began, "settings": asdict(settings)}
+        checkpoints = keeping.checkpoints(out, recipe)
+        history = fit(task, settings.loop, _both(listen, out), checkpoints=checkpoints)
+        write_text(out / HISTORY, json.dumps(history.to_json(), indent=1) + "\n")
+        return PretrainedRun(folder=out, history=history, start=measures)
 
 
 def _prepared(
@@ -232,13 +246,15 @@ def _settings_json(
 
 def _both(listen: Listener | None, folder: Path) -> Listener:
     """Tell the listener, and leave each epoch on disk as it ends."""
-    epochs: list[dict[str, object]] = []
+    path = folder / HISTORY
     started = time.perf_counter()
 
     def told(event: Step | Epoch, steps: int | None) -> None:
         if isinstance(event, Epoch):
-            epochs.append({**asdict(event), "since_start": time.perf_counter() - started})
-            write_text(folder / HISTORY, json.dumps({"epochs": epochs}, indent=1) + "\n")
+            before = json.loads(path.read_text(encoding="utf-8"))["epochs"] if path.exists() else []
+            since = {"since_start": time.perf_counter() - started}
+            epochs = [*before[: event.epoch - 1], {**asdict(event), **since}]
+            write_text(path, json.dumps({"epochs": epochs}, indent=1) + "\n")
         if listen:
             listen(event, steps)
 

@@ -7,14 +7,9 @@ what a dead process left, and takes the newest checkpoint whose every byte is as
 
 from __future__ import annotations
 
-import errno
-import fcntl
 import json
-import os
-import platform
 import re
 import shutil
-import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -27,16 +22,17 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from cutaway.core.errors import CutawayError, FormatError, ResourceError, UsageError
-from cutaway.core.files import REFUSED, sha256_of, sync
+from cutaway.core.files import FULL, REFUSED, sha256_of, sync
+from cutaway.core.lock import hold
 from cutaway.training.tensor_file import write_tensors
 
 FORMAT = "cutaway-checkpoint/1"
 MANIFEST, FACTS, LOCK = "manifest.json", "facts.json", "lock"
 NAME = re.compile(r"epoch-(\d+)-step-(\d+)")
-FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
-def _warn(message: str) -> None:
+def warn_of_repair(message: str) -> None:
+    """Warn of a checkpoint that was left out."""
     warnings.warn(message, stacklevel=2)
 
 
@@ -81,7 +77,7 @@ class Checkpoints:
     every: int | None = None
     seconds: float = 600.0
     keep: int = 2
-    told: Callable[[str], None] = _warn
+    told: Callable[[str], None] = warn_of_repair
 
     def __post_init__(self) -> None:
         if (self.every is not None and self.every < 1) or self.keep < 1 or not self.seconds > 0:
@@ -91,34 +87,11 @@ class Checkpoints:
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Hold the folder for this process alone, cleared of what a dead one left.
-
-        Raises:
-            ResourceError: another process holds it, or it cannot be written.
-        """
-        with _speaking(self.folder):
-            self.folder.mkdir(parents=True, exist_ok=True)
-            file = (self.folder / LOCK).open("a+", encoding="utf-8")
-        with file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                file.seek(0)
-                holder = file.read().strip() or "another process"
-                raise ResourceError(
-                    f"{self.folder} is held by {holder}: wait for it, stop it, or name another folder"
-                ) from None
-            with _speaking(self.folder):
-                file.truncate(0)
-                since = time.strftime("%Y-%m-%d %H:%M:%S")
-                file.write(f"process {os.getpid()} on {platform.node()} since {since}")
-                file.flush()
+        """Hold the folder for this process alone, cleared of what a dead one left."""
+        with hold(self.folder / LOCK, of=self.folder):
             for part in self.folder.glob(".*.part"):
                 shutil.rmtree(part, ignore_errors=True)
-            try:
-                yield
-            finally:
-                file.truncate(0)
+            yield
 
     def positions(self) -> list[Position]:
         """Return the positions that have a checkpoint, oldest first, whole or damaged."""
