@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +17,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from cutaway.lab.app import create_app
+from cutaway.lab.jobs.supervisor import Supervisor
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -44,7 +47,9 @@ def static(tmp_path: Path) -> Path:
 @pytest.fixture
 def client(static: Path) -> TestClient:
     return TestClient(
-        create_app(static=static), base_url="http://127.0.0.1:7007", raise_server_exceptions=False
+        create_app(static=static, supervisor=Supervisor(static.parent / "jobs")),
+        base_url="http://127.0.0.1:7007",
+        raise_server_exceptions=False,
     )
 
 
@@ -54,17 +59,22 @@ class Server:
 
     process: subprocess.Popen[str]
     address: str
+    folder: Path
 
     @classmethod
-    def start(cls, port: int = 0) -> Server:
+    def start(cls, port: int = 0, folder: Path | None = None) -> Server:
+        """Start a lab; its trainings lie in `runs/lab` of the folder."""
+        folder = folder or Path(tempfile.mkdtemp(prefix="cutaway-lab-"))
         command = [sys.executable, "-m", "cutaway", "lab", "--port", str(port)]
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        process = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=folder
+        )
         assert process.stdout is not None
         line = process.stdout.readline()
         if "http://" not in line:
             process.kill()
             raise AssertionError(f"no address in {line!r}; {process.communicate()[1]}")
-        return cls(process, next(word for word in line.split() if word.startswith("http://")))
+        return cls(process, next(word for word in line.split() if word.startswith("http://")), folder)
 
     @property
     def port(self) -> int:
@@ -81,6 +91,7 @@ def server() -> Iterator[Server]:
     running = Server.start()
     yield running
     running.stop()
+    shutil.rmtree(running.folder, ignore_errors=True)
 
 
 @pytest.fixture
@@ -88,13 +99,14 @@ def start_server() -> Iterator[Callable[..., Server]]:
     """Start labs that end with the test."""
     started: list[Server] = []
 
-    def start(port: int = 0) -> Server:
-        started.append(Server.start(port))
+    def start(port: int = 0, folder: Path | None = None) -> Server:
+        started.append(Server.start(port, folder))
         return started[-1]
 
     yield start
     for one in started:
         one.stop()
+        shutil.rmtree(one.folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="module")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 from fastapi import FastAPI, Request
@@ -13,7 +15,8 @@ from starlette.types import Scope
 
 from cutaway.core.errors import CutawayError, MissingFileError
 from cutaway.core.version import VERSION
-from cutaway.lab.routes import catalog, figures, health, tour
+from cutaway.lab.jobs.supervisor import Supervisor
+from cutaway.lab.routes import catalog, figures, health, jobs, tour
 from cutaway.lab.security import HEADERS, Guard
 
 STATIC = Path(__file__).parent / "static"
@@ -24,11 +27,12 @@ PAGES = frozenset(
 SERVER_SIDE = frozenset({4, 5})  # exit codes that are not the fault of what was sent
 
 
-def create_app(*, static: Path | None = None) -> FastAPI:
+def create_app(*, static: Path | None = None, supervisor: Supervisor | None = None) -> FastAPI:
     """Put the lab together.
 
     Args:
         static: the folder of the built page; by default the package's own.
+        supervisor: starts trainings; by default one whose jobs lie in `runs/lab`.
 
     Returns:
         The application, guarded: nothing reaches a route before Host, Origin and size were checked.
@@ -42,17 +46,31 @@ def create_app(*, static: Path | None = None) -> FastAPI:
             f"the lab's page is not built: there is no {static / 'index.html'}; "
             "run `python hatch_build.py` in the source folder, or install the package again"
         )
-    app = FastAPI(title="Cutaway lab", version=VERSION, docs_url=None, redoc_url=None, openapi_url=None)
+    app = FastAPI(
+        title="Cutaway lab",
+        version=VERSION,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        lifespan=_lifespan,
+    )
+    app.state.supervisor, app.state.streams = supervisor or Supervisor(), 0
     app.add_middleware(Guard)
     app.add_exception_handler(CutawayError, _own_error)
     app.add_exception_handler(RequestValidationError, _wrong_body)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(Exception, _unexpected)
     app.include_router(health.router)
-    for room in (tour, figures, catalog):
+    for room in (tour, figures, catalog, jobs):
         app.include_router(room.router)
     app.mount("/", Page(directory=static, html=True))
     return app
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    yield
+    app.state.supervisor.close()
 
 
 class Page(StaticFiles):
@@ -79,7 +97,8 @@ def _wrong_body(request: Request, error: Exception) -> JSONResponse:
     """Name the first thing that is wrong; what was sent is not sent back."""
     first = error.errors()[0] if isinstance(error, RequestValidationError) else {}
     place = ".".join(str(part) for part in first.get("loc", ()) if part != "body") or "body"
-    return _line(422, f'{place}: {first.get("msg", "wrong")}; send {{"text": "..."}}')
+    hint = '; send {"text": "..."}' if request.url.path == "/api/tour" else ""
+    return _line(422, f"{place}: {first.get('msg', 'wrong')}{hint}")
 
 
 def _http_error(request: Request, error: Exception) -> JSONResponse:

@@ -1,0 +1,1 @@
+"""What a job may train, one file a kind: settings of the page in, events and a folder out."""
