@@ -82,7 +82,7 @@ DRAWN = re.compile(
     r"words\.\d+\.(start|end)|\w+\.words\.\d+(\.word)?|.*\.steps\..*|tokenization\.tries\..*|.*\.tokens\.\d+\.word"
     r"|transformers\.tokens\..*|embeddings\.similarity\.words\..*|embeddings\.closest\.[ab]|.*\.heads\.\d+\.(layer|head)"
 )
-WHOLE = re.compile(r"tokenization\.tokens\.\d+\.(id|start|end)")
+WHOLE = re.compile(r"tokenization\.tokens\.\d+\.(id|start|end)|transformers\.heads\.\d+\.(layer|head)")
 
 
 def open_page(page: Page, address: str, text: str | None = None) -> None:

@@ -14,6 +14,13 @@ export interface NumberCell {
 
 export type Row = (string | NumberCell)[];
 
+/** What a figure's numbers are, for its table and its CSV; the rows are made when they are asked for. */
+export interface Numbers {
+  columns: readonly Column[];
+  rows: () => Row[];
+  cells: number;
+}
+
 export const text = (name: string): Column => ({ name, kind: "text" });
 export const number = (name: string): Column => ({ name, kind: "number" });
 
