@@ -1,19 +1,16 @@
-"""Fetching a source's files into the cache: `pooch` for addresses, `huggingface_hub` for the hub."""
+"""Fetching a source's files into the cache: `pooch` for addresses, `huggingface_hub` for the hub (hub.py)."""
 
 from __future__ import annotations
 
 import shutil
 import zipfile
-from collections.abc import Callable
 from pathlib import Path
 from typing import IO
 
-from cutaway.catalog.entry import Archive, Hub, Source
+from cutaway.catalog.entry import Archive, Source
+from cutaway.catalog.hub import Report, fetch_from_hub, one_line
 from cutaway.core.errors import ResourceError
 from cutaway.core.files import whole_file
-
-# Called with (file name, bytes so far, bytes in all).
-Report = Callable[[str, int, int], None]
 
 
 def download(source: Source, folder: Path, report: Report | None) -> None:
@@ -26,7 +23,7 @@ def download(source: Source, folder: Path, report: Report | None) -> None:
     if source.archive:
         _from_archive(source, source.archive, folder, report)
     elif source.hub:
-        _from_hub(source, source.hub, folder)
+        fetch_from_hub(source.hub, source.files, folder, report)
     else:
         for file in source.files:
             _retrieve(f"{source.url}{file.name}", file.sha256, folder, report)
@@ -44,7 +41,7 @@ def _retrieve(url: str, sha256: str, folder: Path, report: Report | None) -> Pat
     except requests.ConnectionError as error:
         raise ResourceError("no connection") from error
     except (OSError, ValueError, requests.RequestException) as error:
-        raise ResourceError(_one_line(error)) from error
+        raise ResourceError(one_line(error)) from error
 
 
 def _from_archive(source: Source, archive: Archive, folder: Path, report: Report | None) -> None:
@@ -55,24 +52,13 @@ def _from_archive(source: Source, archive: Archive, folder: Path, report: Report
                 with opened.open(file.name) as packed, whole_file(folder / file.name) as part:
                     _copy(packed, part)
     except (zipfile.BadZipFile, KeyError) as error:
-        raise ResourceError(_one_line(error)) from error
+        raise ResourceError(one_line(error)) from error
     path.unlink()
 
 
 def _copy(packed: IO[bytes], path: Path) -> None:
     with path.open("wb") as plain:
         shutil.copyfileobj(packed, plain, 1 << 20)
-
-
-def _from_hub(source: Source, hub: Hub, folder: Path) -> None:
-    from huggingface_hub import hf_hub_download
-    from huggingface_hub.errors import HfHubHTTPError
-
-    for file in source.files:
-        try:
-            hf_hub_download(hub.repo, file.name, revision=hub.revision, local_dir=folder)
-        except (OSError, ValueError, HfHubHTTPError) as error:
-            raise ResourceError(_one_line(error)) from error
 
 
 class _Meter:
@@ -91,7 +77,3 @@ class _Meter:
 
     def close(self) -> None:
         self._report(self._name, self._done, self.total)
-
-
-def _one_line(error: Exception) -> str:
-    return f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"

@@ -6,9 +6,11 @@ import tomllib
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from cutaway.core.errors import UnknownNameError
+
+Part = Literal["whole", "tokenizer"]
 
 ENTRIES = Path(__file__).with_name("entries.toml")
 
@@ -47,6 +49,7 @@ class Source:
     Attributes:
         layout: how the files are to be read.
         files: every file it must hold.
+        part: how much of the thing that is: of a checkpoint perhaps only its tokenizer.
         folder: its folder's name below a data folder, by default the entry's name.
         package: the folder inside an installed distribution that carries the files.
         install: the command that installs that distribution.
@@ -56,6 +59,7 @@ class Source:
     layout: str
     files: tuple[FileRecord, ...]
     folder: str
+    part: Part = "whole"
     package: str | None = None
     install: str | None = None
     archive: Archive | None = None
@@ -80,6 +84,16 @@ class Entry:
     license: str
     citation: str
     sources: tuple[Source, ...]
+
+    def ways(self, part: Part) -> tuple[Source, ...]:
+        """Return the sources that will do for a part of the thing: those of the part alone come first.
+
+        Args:
+            part: what is wanted; a whole thing has every part.
+        """
+        return tuple(
+            source for had in dict.fromkeys((part, "whole")) for source in self.sources if source.part == had
+        )
 
 
 @cache

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-from cutaway.catalog.download import Report, download
-from cutaway.catalog.entry import Entry, FileRecord, Source, entry
+from cutaway.catalog.download import download
+from cutaway.catalog.entry import Entry, FileRecord, Part, Source, entry
+from cutaway.catalog.hub import Report
 from cutaway.core.errors import ChecksumError, MissingFileError, OfflineError, ResourceError
 from cutaway.core.files import sha256_of, write_text
 from cutaway.core.home import cache_home
@@ -31,11 +32,12 @@ class Resolved:
     origin: str
 
 
-def resolve(name: str, *, report: Report | None = None) -> Resolved:
+def resolve(name: str, *, part: Part = "whole", report: Report | None = None) -> Resolved:
     """Find an entry's files on this machine, or download them, and verify each.
 
     Args:
         name: a catalog name.
+        part: "tokenizer" is content with a source that has a checkpoint's tokenizer alone.
         report: called with (file name, bytes so far, bytes in all) during a download.
 
     Returns:
@@ -47,17 +49,21 @@ def resolve(name: str, *, report: Report | None = None) -> Resolved:
         OfflineError: the files are not here, and the network may not or cannot be used.
     """
     wanted = entry(name)
-    found = locate(wanted)
-    return found if found else _download(wanted, report)
+    found = locate(wanted, part)
+    return found if found else _download(wanted, part, report)
 
 
-def locate(wanted: Entry) -> Resolved | None:
+def locate(wanted: Entry, part: Part = "whole") -> Resolved | None:
     """Return the entry's files if they are on this machine, verified; None if they are not.
+
+    Args:
+        wanted: the entry.
+        part: as for `resolve`.
 
     Raises:
         ChecksumError: a file is there but its sha256 is not the one on record.
     """
-    found = _find(wanted)
+    found = _find(wanted, part)
     if found:
         for file in _records(wanted, found):
             _check(found.files[file.name], file)
@@ -65,13 +71,13 @@ def locate(wanted: Entry) -> Resolved | None:
 
 
 def verify(wanted: Entry) -> Resolved:
-    """Hash every file of an entry again, whatever is remembered.
+    """Hash every file of an entry again, whatever is remembered; of a part, if only that is here.
 
     Raises:
         ChecksumError: a file's sha256 is not the one on record.
         MissingFileError: the entry's files are not on this machine.
     """
-    found = _find(wanted)
+    found = _find(wanted, "whole") or _find(wanted, "tokenizer")
     if found is None:
         raise MissingFileError(
             f"{wanted.name} is not on this machine: run 'cutaway catalog fetch {wanted.name}'"
@@ -81,9 +87,9 @@ def verify(wanted: Entry) -> Resolved:
     return found
 
 
-def _find(wanted: Entry) -> Resolved | None:
+def _find(wanted: Entry, part: Part) -> Resolved | None:
     """Return the first place that holds every file of one source, not yet verified."""
-    for source, folder, origin in _places(wanted):
+    for source, folder, origin in _places(wanted, part):
         paths = {file.name: folder / file.name for file in source.files}
         if all(path.is_file() for path in paths.values()):
             return Resolved(name=wanted.name, layout=source.layout, folder=folder, files=paths, origin=origin)
@@ -94,17 +100,18 @@ def _records(wanted: Entry, found: Resolved) -> tuple[FileRecord, ...]:
     return next(source.files for source in wanted.sources if source.layout == found.layout)
 
 
-def _places(wanted: Entry) -> Iterator[tuple[Source, Path, str]]:
+def _places(wanted: Entry, part: Part) -> Iterator[tuple[Source, Path, str]]:
     """Yield each folder where a source's files may lie, in the order of the design."""
-    given = [Path(part) for part in os.environ.get("CUTAWAY_DATA", "").split(":") if part]
-    for source in wanted.sources:
+    given = [Path(folder) for folder in os.environ.get("CUTAWAY_DATA", "").split(":") if folder]
+    sources = wanted.ways(part)
+    for source in sources:
         for folder in given:
             yield source, folder / source.folder, f"data folder {folder}"
-    for source in wanted.sources:
+    for source in sources:
         inside = _package_folder(source.package) if source.package else None
         if source.package and inside:
             yield source, inside, f"package {source.package.split('/')[0]}"
-    for source in wanted.sources:
+    for source in sources:
         yield source, cache_home() / "catalog" / wanted.name, "cache"
 
 
@@ -116,22 +123,23 @@ def _package_folder(package: str) -> Path | None:
     return Path(next(iter(spec.submodule_search_locations))) / inside
 
 
-def _download(wanted: Entry, report: Report | None) -> Resolved:
-    ways = [source.origin for source in wanted.sources if source.origin]
-    packages = [source.install for source in wanted.sources if source.install]
+def _download(wanted: Entry, part: Part, report: Report | None) -> Resolved:
+    sources = wanted.ways(part)
+    ways = [source.origin for source in sources if source.origin]
+    packages = [source.install for source in sources if source.install]
     how = " or ".join([f"'{command}'" for command in packages] + ["a folder named in CUTAWAY_DATA"])
     if os.environ.get("CUTAWAY_OFFLINE") == "1" or not ways:
         why = "CUTAWAY_OFFLINE=1 forbids the network" if ways else "it cannot be downloaded"
         raise OfflineError(f"{wanted.name} is not on this machine and {why}: get it with {how}")
     folder = cache_home() / "catalog" / wanted.name
     problems = []
-    for source in wanted.sources:
+    for source in sources:
         try:
             if source.origin:
                 download(source, folder, report)
         except ResourceError as error:
             problems.append(f"{source.origin}: {error}")
-        found = locate(wanted)
+        found = locate(wanted, part)
         if found:
             return found
     tried = "; ".join(problems)

@@ -54,7 +54,15 @@ def verify(
     from cutaway.catalog import resolve
     from cutaway.catalog.entry import entries, entry
 
-    wanted = [entry(name)] if name else [known for known in entries().values() if resolve.locate(known)]
+    wanted = (
+        [entry(name)]
+        if name
+        else [
+            known
+            for known in entries().values()
+            if resolve.locate(known) or resolve.locate(known, "tokenizer")
+        ]
+    )
     rows = []
     for known in wanted:
         found = resolve.verify(known)
@@ -74,8 +82,8 @@ def _row(known: Entry) -> dict[str, object]:
     from cutaway.core.errors import ChecksumError
 
     try:
-        found = locate(known)
-        here = found.origin if found else "no"
+        found, alone = locate(known), locate(known, "tokenizer")
+        here = found.origin if found else f"only its tokenizer ({alone.origin})" if alone else "no"
     except ChecksumError:
         here = "damaged"
     size = sum(file.bytes for file in known.sources[0].files)

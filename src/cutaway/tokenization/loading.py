@@ -37,7 +37,7 @@ def load_pipeline(name: str | Path) -> Pipeline:
     if not path.exists() and path.name == str(name) and path.suffix not in _SUFFIXES:
         from cutaway.catalog.resolve import resolve
 
-        path = resolve(str(name)).folder
+        path = resolve(str(name), part="tokenizer").folder
     return _read(_tokenizer_file(path))
 
 

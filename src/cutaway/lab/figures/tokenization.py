@@ -37,7 +37,12 @@ def tokenizer_of(name: str) -> Tokenizer:
 
 def names() -> list[str]:
     """Return the tokenizers of the catalog that are on this machine."""
-    return [known.name for known in entries().values() if known.kind == "tokenizer" and locate(known)]
+    return [
+        known.name
+        for known in entries().values()
+        if "tokenizer" in (known.kind, *(source.part for source in known.sources))
+        and locate(known, "tokenizer")
+    ]
 
 
 def cut(text: str, *, tokenizer: str) -> Figure:

@@ -34,7 +34,7 @@ def _rows() -> list[Known]:
 
     rows = []
     for entry in entries().values():
-        found = locate(entry)
+        found = locate(entry) or locate(entry, "tokenizer")
         ways = [source.install or f"cutaway catalog fetch {entry.name}" for source in entry.sources]
         rows.append(
             Known(
