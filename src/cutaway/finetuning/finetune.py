@@ -32,9 +32,9 @@ from cutaway.finetuning.saved import CONFIG, save_classifier
 from cutaway.training.batches import token_budget_batches
 from cutaway.training.loop import Listener, LoopSettings, fit
 from cutaway.training.optimizer import OptimizerSettings
+from cutaway.training.precision import training_precision
 from cutaway.training.run_folder import SavingSettings, open_run
 from cutaway.transformers.packing import PackedBatch
-from cutaway.transformers.products import Precision
 
 BASE = "all-MiniLM-L6-v2"
 
@@ -148,7 +148,7 @@ class _Finetuning:
         self.model = classifier
         self.best_probabilities = np.zeros((0, 0), dtype=np.float32)
         self._folder, self._settings = folder, settings
-        self._precision = _precision(settings.precision)
+        self._precision = training_precision(settings.precision)
         number = {name: at for at, name in enumerate(classifier.settings.labels)}
         truth = np.array([number[label] for label in labelled.labels], dtype=np.int64)
         rows = rows_of(classifier.tokenizer, labelled.texts, settings.inputs)
@@ -199,12 +199,6 @@ class _Finetuning:
 
     def restore(self, state: Mapping[str, Tensor]) -> None:
         self.best_probabilities = state["best_probabilities"].numpy()
-
-
-def _precision(asked: Literal["auto", "float32", "bfloat16"]) -> Precision:
-    if asked != "auto":
-        return asked
-    return "bfloat16" if torch.ops.mkldnn._is_mkldnn_bf16_supported() else "float32"
 
 
 def _settings_json(plan: Plan) -> str:

@@ -5,14 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
-import torch
-
 from cutaway.core.errors import UsageError
 from cutaway.training.loop import LoopSettings
 from cutaway.training.optimizer import OptimizerSettings
+from cutaway.training.precision import training_precision
 from cutaway.transformers.pretraining.distillation import DistillationSettings
 from cutaway.transformers.pretraining.masking import MaskingSettings
-from cutaway.transformers.products import Precision
 
 Objective = Literal["causal", "masked-words", "next-sentence", "distillation", "translation"]
 Trained = Literal["all", "head"]
@@ -68,7 +66,7 @@ class PretrainSettings:
     @property
     def half(self) -> bool:
         """Whether products are taken in bfloat16."""
-        return chosen_precision(self.precision) == "bfloat16"
+        return training_precision(self.precision) == "bfloat16"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,14 +122,3 @@ class SizeSettings:
             dropout=dropout,
             vocabulary=vocabulary,
         )
-
-
-def chosen_precision(asked: Literal["auto", "float32", "bfloat16"]) -> Precision:
-    """Return what "auto" means on this machine.
-
-    Args:
-        asked: a precision, or "auto".
-    """
-    if asked != "auto":
-        return asked
-    return "bfloat16" if torch.ops.mkldnn._is_mkldnn_bf16_supported() else "float32"
