@@ -1,99 +1,17 @@
 /** What the lab's API answers, and how the page asks. Spans count code points, not UTF-16 units. */
 
-export interface Step {
-  output: string;
-  formula: string;
-  inputs: string[];
-  file: string;
-  symbol: string;
-  line: number;
-}
+import type { Health, Routes, Tour } from "./api.types";
+
+export type * from "./api.types";
 
 export interface Span {
   start: number;
   end: number;
 }
 
-export interface Word extends Span {
-  text: string;
-}
-
-export interface Token extends Span {
-  token: string;
-  word: number | null;
-}
-
-export interface Try extends Span {
-  word: number | null;
-  piece: string;
-  found: boolean;
-}
-
-export interface Tokenization {
-  tokenizer: string;
-  tokens: (Token & { id: number })[];
-  tries: Try[];
-  steps: Step[];
-}
-
-export interface Neighbor {
-  word: string;
-  cosine: number;
-}
-
-export interface Embeddings {
-  vectors: string;
-  words: { word: number; known: boolean; neighbors: Neighbor[] }[];
-  similarity: { words: number[]; matrix: number[][] };
-  closest: { a: number; b: number; cosine: number } | null;
-  steps: Step[];
-}
-
-export interface Recurrent {
-  model: string;
-  words: number[];
-  gates: { input: number[]; forget: number[]; output: number[] };
-  cell_norm: number[];
-  probability: number[];
-  steps: Step[];
-}
-
-export interface Head {
-  layer: number;
-  head: number;
-  score: number;
-  weights: number[][];
-}
-
-export interface Transformers {
-  model: string;
-  tokens: Token[];
-  heads: Head[];
-  steps: Step[];
-}
-
-export interface Finetuning {
-  model: string;
-  label: string;
-  labels: { label: string; logit: number; probability: number }[];
-  steps: Step[];
-}
-
-export interface Tour {
-  text: string;
-  words: Word[];
-  tokenization: Tokenization;
-  embeddings: Embeddings;
-  recurrent: Recurrent;
-  transformers: Transformers;
-  finetuning: Finetuning;
-  notes: string[];
-}
-
-export interface Health {
-  version: string;
-  body_limit: number;
-}
+/** The routes of one method, by their paths. */
+export type Posts = { [K in keyof Routes as K extends `POST ${infer Path}` ? Path : never]: Routes[K] };
+export type Gets = { [K in keyof Routes as K extends `GET ${infer Path}` ? Path : never]: Routes[K] };
 
 /** "refused": the lab answered with a reason. "gone": nobody answered. */
 export class ApiError extends Error {
@@ -106,7 +24,12 @@ export class ApiError extends Error {
 }
 
 export async function fetchHealth(): Promise<Health> {
-  return (await ask("/api/health", {})) as Health;
+  return get("/api/health");
+}
+
+/** Ask a route that needs nothing but its path. */
+export async function get<P extends keyof Gets>(path: P): Promise<Gets[P]["answer"]> {
+  return (await ask(path, {})) as Gets[P]["answer"];
 }
 
 export function tourBody(text: string): Uint8Array<ArrayBuffer> {

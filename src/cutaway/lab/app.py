@@ -15,6 +15,7 @@ from starlette.types import Scope
 
 from cutaway.core.errors import CutawayError, MissingFileError
 from cutaway.core.version import VERSION
+from cutaway.lab.answers.answer import Problem
 from cutaway.lab.jobs.supervisor import Supervisor
 from cutaway.lab.routes import catalog, figures, health, jobs, tour
 from cutaway.lab.security import HEADERS, Guard
@@ -53,6 +54,7 @@ def create_app(*, static: Path | None = None, supervisor: Supervisor | None = No
         redoc_url=None,
         openapi_url=None,
         lifespan=_lifespan,
+        responses={422: {"model": Problem}},
     )
     app.state.supervisor, app.state.streams = supervisor or Supervisor(), 0
     app.add_middleware(Guard)

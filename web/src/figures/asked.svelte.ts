@@ -1,32 +1,34 @@
 /** One figure of a page: what was asked, the answer on show, and the cell that is asked why. */
 
-import { ApiError, ask } from "../api";
-import type { Why } from "./trace";
+import { ApiError, ask, type Posts, type Why } from "../api";
 
 export interface Asking {
   array: string;
   index: number[];
 }
 
-export class Asked<A> {
-  answer = $state.raw<A | null>(null);
+/** What a route of figures sends back when no cell is asked why. */
+export type Shown<P extends keyof Posts> = Exclude<Posts[P]["answer"], Why>;
+
+export class Asked<P extends keyof Posts> {
+  answer = $state.raw<Shown<P> | null>(null);
   error = $state<string | null>(null);
   running = $state(false);
   cell = $state.raw<Asking | null>(null);
   why = $state.raw<Why | null>(null);
-  #body: Record<string, unknown> = {};
+  #body: Posts[P]["body"] | null = null;
   #current: AbortController | null = null;
 
-  constructor(readonly path: string) {}
+  constructor(readonly path: P) {}
 
   /** Ask for a figure; an earlier request that still runs is dropped, and its answer never shown. */
-  async ask(body: Record<string, unknown>): Promise<void> {
+  async ask(body: Posts[P]["body"]): Promise<void> {
     this.#current?.abort();
     const current = (this.#current = new AbortController());
     this.running = true;
     this.error = null;
     try {
-      const answer = (await ask(this.path, post(body, current.signal))) as A;
+      const answer = (await ask(this.path, post(body, current.signal))) as Shown<P>;
       if (current.signal.aborted) return;
       this.answer = answer;
       this.#body = body;
@@ -39,7 +41,7 @@ export class Asked<A> {
   }
 
   /** Ask why a number is what it is. */
-  async open(array: string, index: number[], more: Record<string, unknown> = {}): Promise<void> {
+  async open(array: string, index: number[], more: Partial<Posts[P]["body"]> = {}): Promise<void> {
     const cell = (this.cell = { array, index });
     try {
       const why = (await ask(this.path, post({ ...this.#body, ...more, array, index }))) as Why;
@@ -55,7 +57,7 @@ export class Asked<A> {
   }
 }
 
-function post(body: Record<string, unknown>, signal?: AbortSignal): RequestInit {
+function post(body: object | null, signal?: AbortSignal): RequestInit {
   const init: RequestInit = { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) };
   return signal ? { ...init, signal } : init;
 }

@@ -1,57 +1,10 @@
 /** A trace as the API sends it, and its arrays as numbers that figures can draw. */
 
-import type { Step } from "../api";
+import type { Packed, Rows, Trace } from "../api";
 
-export interface Packed {
-  name: string;
-  axes: string[];
-  shape: number[];
-  dtype: string;
-  base64: string;
-}
+export type { Answer, Packed, Source, Term, Trace, Why } from "../api";
 
-export type Plain = string | number | boolean | null;
-
-export interface Trace {
-  title: string;
-  arrays: Record<string, Packed>;
-  tables: Record<string, { name: string; columns: string[]; rows: Plain[][] }>;
-  steps: Step[];
-  labels: Record<string, string[]>;
-  facts: Record<string, Plain>;
-}
-
-export interface Source {
-  first: number;
-  lines: string[];
-}
-
-export interface Answer {
-  trace: Trace;
-  python: string;
-  sources: Record<string, Source>;
-  /** The arrays whose cells can be asked why. */
-  answers: string[];
-}
-
-export interface Term {
-  label: string;
-  factors: [string, number][];
-  value: number;
-}
-
-export interface Why {
-  name: string;
-  formula: string;
-  terms: Term[];
-  join: "sum" | "product" | "given";
-  then: string;
-  value: number;
-  shown: number;
-  file: string;
-  symbol: string;
-  line: number;
-}
+export type Plain = Rows["rows"][number][number];
 
 const READERS: Record<string, (bytes: ArrayBuffer) => ArrayLike<number>> = {
   float32: (bytes) => new Float32Array(bytes),

@@ -11,6 +11,7 @@ from fastapi import APIRouter
 from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field
 
+from cutaway.lab.answers.figures import Answer, BenchAnswer, CutAnswer, MemoryAnswer, TugAnswer, Why
 from cutaway.lab.figures.figure import Figure
 from cutaway.lab.turns import turns
 
@@ -79,31 +80,31 @@ class Bench(Asked):
     head: int = 1
 
 
-@router.post("/cut")
+@router.post("/cut", response_model=CutAnswer | Why)
 async def cut(asked: Cut) -> Response:
     """Return how a tokenizer cuts a text."""
     return await _answer(asked)
 
 
-@router.post("/tug")
+@router.post("/tug", response_model=TugAnswer | Why)
 async def tug(asked: Tug) -> Response:
     """Return one training step, traced again and again while the vectors move."""
     return await _answer(asked)
 
 
-@router.post("/analogy")
+@router.post("/analogy", response_model=Answer | Why)
 async def analogy(asked: Analogy) -> Response:
     """Return an analogy with its true cosines."""
     return await _answer(asked)
 
 
-@router.post("/memory")
+@router.post("/memory", response_model=MemoryAnswer | Why)
 async def memory(asked: Memory) -> Response:
     """Return what a cell holds, split into old writes."""
     return await _answer(asked)
 
 
-@router.post("/bench")
+@router.post("/bench", response_model=BenchAnswer | Why)
 async def bench(asked: Bench) -> Response:
     """Return one attention head with all its numbers."""
     return await _answer(asked)

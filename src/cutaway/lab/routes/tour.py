@@ -8,6 +8,7 @@ from fastapi import APIRouter
 from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict
 
+from cutaway.lab.answers.tour import Tour
 from cutaway.lab.turns import turns
 
 router = APIRouter(prefix="/api")
@@ -21,7 +22,7 @@ class TourRequest(BaseModel):
     text: str
 
 
-@router.post("/tour")
+@router.post("/tour", response_model=Tour)
 async def tour(request: TourRequest) -> Response:
     """Return what the five rooms made of the text."""
     return Response(await turns.run(lambda: _tour(request.text)), media_type="application/json")

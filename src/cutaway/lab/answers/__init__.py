@@ -1,0 +1,1 @@
+"""What the API answers, as types: the page's own are written from these (tools/api_types.py)."""

@@ -1,0 +1,406 @@
+/** Written by tools/api_types.py from what the API says of itself: change that, run it again. */
+
+/** Words to add and to subtract. */
+export interface Analogy {
+  array?: string | null;
+  index?: number[];
+  positive: string[];
+  negative?: string[];
+}
+
+/** A figure: `python` makes the same in a notebook, `answers` are the arrays that can be asked why. */
+export interface Answer {
+  trace: Trace;
+  python: string;
+  sources: Record<string, Source>;
+  answers: string[];
+}
+
+/** One training, whichever kind. */
+export interface Asked {
+  training: TokenizerTraining | VectorTraining | LanguageTraining | FineTuning;
+}
+
+/** A text, and the head that reads it. */
+export interface Bench {
+  array?: string | null;
+  index?: number[];
+  text: string;
+  layer?: number;
+  head?: number;
+}
+
+/** One attention head, and how many there are. */
+export interface BenchAnswer {
+  trace: Trace;
+  python: string;
+  sources: Record<string, Source>;
+  answers: string[];
+  layers: number;
+  heads: number;
+}
+
+/** The two words with the highest cosine. */
+export interface Closest {
+  a: number;
+  b: number;
+  cosine: number;
+}
+
+/** A text and the tokenizer that cuts it. */
+export interface Cut {
+  array?: string | null;
+  index?: number[];
+  text: string;
+  tokenizer?: string;
+}
+
+/** A text cut by one tokenizer, the others beside it. */
+export interface CutAnswer {
+  trace: Trace;
+  python: string;
+  sources: Record<string, Source>;
+  answers: string[];
+  text: string;
+  left_out: number;
+  kind: "wordpiece" | "bpe" | "unigram" | "other";
+  tokenizers: string[];
+  beside: Side[];
+}
+
+/** The reader's own text, or rows of a data set that is known by name. */
+export interface Data {
+  text?: string | null;
+  name?: "imdb";
+  limit?: number;
+}
+
+/** Room 2. */
+export interface Embeddings {
+  vectors: string;
+  words: WordNeighbors[];
+  similarity: Similarity;
+  closest: Closest | null;
+  steps: Step[];
+}
+
+/** A pretrained encoder fine-tuned on labelled texts; one's own are CSV with columns text and label. */
+export interface FineTuning {
+  data?: Data;
+  seed?: number;
+  kind: "finetune";
+  rank?: number;
+  rate?: number;
+  epochs?: number;
+  max_tokens?: number;
+}
+
+/** Means over all units, one a word. */
+export interface Gates {
+  input: number[];
+  forget: number[];
+  output: number[];
+}
+
+/** One attention head. */
+export interface Head {
+  layer: number;
+  head: number;
+  score: number;
+  weights: number[][];
+}
+
+/** What the page asks for first. */
+export interface Health {
+  version: string;
+  body_limit: number;
+}
+
+/** One name of the catalog. */
+export interface Known {
+  name: string;
+  kind: string;
+  title: string;
+  license: string;
+  citation: string;
+  bytes: number;
+  here: string | null;
+  get: string | null;
+}
+
+/** A label with its score. */
+export interface Label {
+  label: string;
+  logit: number;
+  probability: number;
+}
+
+/** An LSTM that learns to write, character by character. */
+export interface LanguageTraining {
+  data?: Data;
+  seed?: number;
+  kind: "language";
+  hidden?: number;
+  epochs?: number;
+  rate?: number;
+}
+
+/** A text, and the unit whose memory is split. */
+export interface Memory {
+  array?: string | null;
+  index?: number[];
+  text: string;
+  unit?: number;
+}
+
+/** A cell's memory: how many units there are, and the heaviest at the end. */
+export interface MemoryAnswer {
+  trace: Trace;
+  python: string;
+  sources: Record<string, Source>;
+  answers: string[];
+  units: number;
+  telling: number[];
+}
+
+/** A near word. */
+export interface Neighbor {
+  word: string;
+  cosine: number;
+}
+
+/** A token with its id. */
+export interface NumberedToken {
+  start: number;
+  end: number;
+  token: string;
+  word: number | null;
+  id: number;
+}
+
+/** An array: its bytes, little-endian, in base64. */
+export interface Packed {
+  name: string;
+  axes: string[];
+  shape: number[];
+  dtype: string;
+  base64: string;
+}
+
+/** A token of a text, and its id. */
+export interface Piece {
+  text: string;
+  id: number;
+}
+
+/** Room 5. */
+export interface Prediction {
+  model: string;
+  label: string;
+  labels: Label[];
+  steps: Step[];
+}
+
+/** What went wrong, in one line. */
+export interface Problem {
+  error: string;
+}
+
+/** Room 3. */
+export interface Recurrent {
+  model: string;
+  words: number[];
+  gates: Gates;
+  cell_norm: number[];
+  probability: number[];
+  steps: Step[];
+}
+
+/** A table of plain values. */
+export interface Rows {
+  name: string;
+  columns: string[];
+  rows: ((string | number | boolean | null)[])[];
+}
+
+/** What one tokenizer makes of a text, and how densely it cuts. */
+export interface Side {
+  tokenizer: string;
+  tokens: Piece[];
+  vocabulary: number;
+  tokens_per_word: number;
+  bytes_per_token: number;
+  unknown_rate: number;
+}
+
+/** The cosine of every two known words. */
+export interface Similarity {
+  words: number[];
+  matrix: number[][];
+}
+
+/** The lines of one function, and the number of the first. */
+export interface Source {
+  first: number;
+  lines: string[];
+}
+
+/** One equation of a trace, and the line that computed it. */
+export interface Step {
+  output: string;
+  formula: string;
+  inputs: string[];
+  file: string;
+  symbol: string;
+  line: number;
+}
+
+/** One operand or product of operands. */
+export interface Term {
+  label: string;
+  factors: [string, number][];
+  value: number;
+}
+
+/** A token, and which word it belongs to, if to any. */
+export interface Token {
+  start: number;
+  end: number;
+  token: string;
+  word: number | null;
+}
+
+/** Room 1. */
+export interface Tokenization {
+  tokenizer: string;
+  tokens: NumberedToken[];
+  tries: Try[];
+  steps: Step[];
+}
+
+/** A tokenizer learned from text. */
+export interface TokenizerTraining {
+  data?: Data;
+  seed?: number;
+  kind: "tokenizer";
+  model?: "bpe" | "wordpiece" | "unigram";
+  vocab_size?: number;
+}
+
+/** What the five rooms made of a text. */
+export interface Tour {
+  text: string;
+  words: Word[];
+  tokenization: Tokenization;
+  embeddings: Embeddings;
+  recurrent: Recurrent;
+  transformers: Transformers;
+  finetuning: Prediction;
+  notes: string[];
+}
+
+/** The text to take through the rooms. */
+export interface TourRequest {
+  text: string;
+}
+
+/** One computation: arrays, tables, and the steps between them. */
+export interface Trace {
+  title: string;
+  arrays: Record<string, Packed>;
+  tables: Record<string, Rows>;
+  steps: Step[];
+  labels: Record<string, string[]>;
+  facts: Record<string, string | number | boolean | null>;
+}
+
+/** Room 4. */
+export interface Transformers {
+  model: string;
+  tokens: Token[];
+  heads: Head[];
+  steps: Step[];
+}
+
+/** One look into the vocabulary. */
+export interface Try {
+  start: number;
+  end: number;
+  word: number | null;
+  piece: string;
+  found: boolean;
+}
+
+/** A small text to learn from, and the step that is watched; `snapshot` is the one that is asked why. */
+export interface Tug {
+  array?: string | null;
+  index?: number[];
+  corpus: string;
+  sentence: string[];
+  center: number;
+  negatives: string[];
+  snapshot?: number;
+}
+
+/** One training step, once a snapshot. */
+export interface TugAnswer {
+  snapshots: Answer[];
+}
+
+/** Word vectors learned from the company that words keep; `watch` are words whose neighbors are told. */
+export interface VectorTraining {
+  data?: Data;
+  seed?: number;
+  kind: "vectors";
+  model?: "skip-gram" | "cbow";
+  dim?: number;
+  window?: number;
+  epochs?: number;
+  min_count?: number;
+  watch?: string[];
+}
+
+/** The arithmetic behind one number. */
+export interface Why {
+  name: string;
+  formula: string;
+  terms: Term[];
+  join: "sum" | "product" | "given";
+  then: string;
+  value: number;
+  shown: number;
+  file: string;
+  symbol: string;
+  line: number;
+}
+
+/** A word of the sentence. */
+export interface Word {
+  start: number;
+  end: number;
+  text: string;
+}
+
+/** One word of the sentence and its nearest words. */
+export interface WordNeighbors {
+  word: number;
+  known: boolean;
+  neighbors: Neighbor[];
+}
+
+/** For each route what is sent and what comes back. */
+export interface Routes {
+  "GET /api/health": { body: null; answer: Health };
+  "POST /api/tour": { body: TourRequest; answer: Tour };
+  "POST /api/figures/cut": { body: Cut; answer: CutAnswer | Why };
+  "POST /api/figures/tug": { body: Tug; answer: TugAnswer | Why };
+  "POST /api/figures/analogy": { body: Analogy; answer: Answer | Why };
+  "POST /api/figures/memory": { body: Memory; answer: MemoryAnswer | Why };
+  "POST /api/figures/bench": { body: Bench; answer: BenchAnswer | Why };
+  "GET /api/catalog": { body: null; answer: Known[] };
+  "GET /api/jobs": { body: null; answer: Record<string, unknown>[] };
+  "POST /api/jobs": { body: Asked; answer: Record<string, unknown> };
+  "GET /api/jobs/{name}": { body: null; answer: Record<string, unknown> };
+  "POST /api/jobs/{name}/stop": { body: null; answer: Record<string, unknown> };
+  "GET /api/jobs/{name}/events": { body: null; answer: unknown };
+}
