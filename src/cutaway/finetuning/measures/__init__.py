@@ -1,0 +1,1 @@
+"""What answers are judged by, beyond accuracy: by class, by threshold, by confidence, with intervals."""
