@@ -24,13 +24,14 @@ class Step:
 
 @dataclass(frozen=True, kw_only=True)
 class Epoch:
-    """One epoch: mean training loss, validation measures, seconds, whether it is the best so far."""
+    """One epoch: mean training loss, validation measures, seconds, whether it is the best; steps so far."""
 
     epoch: int
     training_loss: float
     validation: Mapping[str, float]
     seconds: float
     best: bool
+    steps: int = 0
 
 
 @dataclass(kw_only=True)

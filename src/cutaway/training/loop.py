@@ -189,6 +189,7 @@ class Training:
             validation=dict(validation),
             seconds=sum(step.seconds for step in own) + time.perf_counter() - started,
             best=best,
+            steps=len(self.history.steps),
         )
         epochs.append(done)
         self.listen(done, None)

@@ -66,7 +66,7 @@ def mean_interval(values: NDArray[np.generic], settings: BootstrapSettings | Non
     Example:
         >>> found = mean_interval(np.array([True] * 90 + [False] * 10))
         >>> found.value, found.low, found.high
-        (0.9, 0.84, 0.95)
+        (0.9, 0.84, 0.96)
     """
     if not len(values):
         raise DataError("there are no rows: a mean of nothing has no interval")

@@ -49,13 +49,14 @@ def points(history: History) -> Iterator[Point]:
 
 
 def epoch_ends(history: History) -> list[int]:
-    """Return after which step each epoch ended: the epochs of a training have equally many steps, nearly.
+    """Return after which step each epoch ended; where a history does not tell, in equal parts.
 
     Args:
         history: steps and epochs.
     """
     count = len(history.epochs)
-    return [round(len(history.steps) * (at + 1) / count) for at in range(count)]
+    parts = [round(len(history.steps) * (at + 1) / count) for at in range(count)]
+    return [epoch.steps or part for epoch, part in zip(history.epochs, parts, strict=True)]
 
 
 def _ends(history: History) -> dict[int, list[int]]:
