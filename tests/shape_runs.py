@@ -32,6 +32,7 @@ def run_transformers() -> None:
     with torch.no_grad():
         bert.infer(batch)
         bert.embed(PackedBatch.from_rows(ROWS * 40))
+        bert.infer(PackedBatch.from_rows(ROWS * 40), precision="int8")
     bert(PackedBatch.from_rows(ROWS, types=[row * 0 for row in ROWS]))
     bert.encode(torch.ones(2, 3, dtype=torch.long), torch.tensor([[1, 1, 1], [1, 0, 0]]))
     bert.trace([3, 1, 4, 1, 5], tokens=list("abcde"))

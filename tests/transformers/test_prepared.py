@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from tests.transformers.conftest import Pair, small_config
 from torch import nn
 
-from cutaway.transformers import prepared
+from cutaway.transformers import products
 from cutaway.transformers.bert import Bert
 from cutaway.transformers.config import BertConfig, BlockConfig
 from cutaway.transformers.packing import PackedBatch
@@ -50,7 +50,7 @@ def test_a_prepared_stack_equals_the_blocks(
 ) -> None:
     bert, batch = bert_of(seed, activation=activation), PackedBatch.from_rows(rows)
     with pytest.MonkeyPatch.context() as patched, torch.no_grad():
-        patched.setattr(prepared, "product_kind", lambda dtype: kind)
+        patched.setattr(products, "product_kind", lambda dtype: kind)
         embedded, plain = bert.embeddings(batch), bert(batch)
         assert (PreparedStack(list(bert.blocks), "float32")(embedded, batch) - plain).abs().max() < 1e-5
         rough = PreparedStack(list(bert.blocks), "bfloat16")(embedded, batch)

@@ -2,23 +2,75 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from time import perf_counter
+from typing import TYPE_CHECKING
+
 import typer
 
 from cutaway.cli import output
 
+if TYPE_CHECKING:
+    from cutaway.finetuning.precision import Asked
+    from cutaway.finetuning.predict_file import FileSettings
+
 
 def predict(
     model: str = typer.Argument(help="A run folder, a run's name, or a catalog name such as sentiment."),
-    texts: list[str] = typer.Argument(help="Texts to label; - reads one text from standard input."),
+    texts: list[str] | None = typer.Argument(
+        None, help="Texts to label; - reads one text from standard input."
+    ),
+    source: Path | None = typer.Option(
+        None, "--input", help="A .csv, .tsv, .jsonl, .parquet or .arrow file of texts, or -."
+    ),
+    target: Path | None = typer.Option(
+        None, "--output", help="The .csv, .tsv, .jsonl or .parquet file to write; started again it goes on."
+    ),
+    text: str | None = typer.Option(None, help="The column of texts; found if not given."),
+    threshold: float | None = typer.Option(
+        None, help="Label `abstain` what is less likely than this, 0 to 1."
+    ),
+    precision: str | None = typer.Option(
+        None, help="float32, bfloat16, int8, or auto: the fastest that agrees. By default auto for a file."
+    ),
+    undecodable: str = typer.Option("strict", help="Bytes that are not UTF-8: strict, or replace."),
     json: bool = typer.Option(False, "--json", help="Print JSON."),
 ) -> None:
-    """Label texts with a trained model."""
+    """Label texts, or a file of them, with a trained model."""
+    from cutaway.core.errors import UsageError
+    from cutaway.finetuning.precision import check_precision
+
+    given = texts or []
+    if bool(given) == bool(source) or bool(source) != bool(target):
+        raise UsageError("give texts, or both --input and --output")
+    if source is None or target is None:
+        asked = check_precision(precision or "float32")
+        _predict_texts(model, given, asked, threshold, json)
+        return
+    from cutaway.finetuning.predict_file import FileSettings
+
+    if undecodable not in ("strict", "replace"):
+        raise UsageError(f"--undecodable must be strict or replace, not {undecodable!r}")
+    settings = FileSettings(
+        text=text,
+        precision=check_precision(precision or "auto"),
+        threshold=threshold,
+        undecodable=undecodable,  # type: ignore[arg-type]
+    )
+    _predict_file(model, source, target, settings, json)
+
+
+def _predict_texts(
+    model: str, texts: list[str], precision: Asked, threshold: float | None, json: bool
+) -> None:
     from cutaway.finetuning.classifier import Classifier
     from cutaway.finetuning.inputs import check_texts
 
     given = [output.read_text_argument(text) for text in texts]
     check_texts(given)
-    answers = Classifier.load(model).predict(given)
+    answers = Classifier.load(model).predict(given, precision=precision, threshold=threshold)
+    if answers.note:
+        output.warn(answers.note)
     rows = [
         {
             "text": text,
@@ -34,6 +86,39 @@ def predict(
         start = " ".join(str(row["text"]).split())
         shown = start if len(start) <= 80 else start[:79] + "…"
         output.console().print(f"{row['label']}  {p.max():.4f}  {shown}", soft_wrap=True)
+
+
+def _predict_file(model: str, source: Path, target: Path, settings: FileSettings, json: bool) -> None:
+    from cutaway.finetuning.classifier import Classifier
+    from cutaway.finetuning.predict_file import predict_file
+
+    classifier = Classifier.load(model)
+    started, first = perf_counter(), -1
+    with output.progress() as bars:
+        task = bars.add_task("predicting", total=None, note="")
+
+        def told(done: int, total: int) -> None:
+            nonlocal first
+            first = done if first < 0 else first
+            speed = (done - first) / (perf_counter() - started)
+            bars.update(task, completed=done, total=total, note=f"{speed:,.0f} rows/s")
+
+        try:
+            report = predict_file(classifier, source, target, settings, told=told)
+        except KeyboardInterrupt:
+            output.warn("what was predicted is kept: the same command goes on from there")
+            raise
+    if report.chosen.note:
+        output.warn(report.chosen.note)
+    if json:
+        told_rows = {"rows": report.rows, "resumed": report.resumed, "labels": report.labels}
+        output.print_json({"output": str(target), **told_rows, "precision": report.chosen.precision})
+        return
+    counts = ", ".join(f"{count:,} {label}" for label, count in report.labels.items())
+    resumed = f", {report.resumed:,} of them from before" if report.resumed else ""
+    output.console().print(
+        f"{target}: {report.rows:,} rows{resumed}: {counts} ({report.chosen.precision})", soft_wrap=True
+    )
 
 
 def evaluate(

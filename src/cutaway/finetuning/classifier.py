@@ -18,6 +18,8 @@ from cutaway.core.errors import ShapeError, UsageError
 from cutaway.core.trace import Recorder, Trace
 from cutaway.finetuning.inputs import InputSettings, Row, kept, rows_of
 from cutaway.finetuning.lora import LoraSettings, add_adapters, merge_adapters
+from cutaway.finetuning.precision import Asked, choose_precision
+from cutaway.finetuning.predictions import Predictions, check_threshold, labels_of
 from cutaway.tokenization.tokenizer import Tokenizer
 from cutaway.training.batches import token_budget_batches
 from cutaway.transformers.bert import Bert
@@ -25,6 +27,9 @@ from cutaway.transformers.packing import PackedBatch
 from cutaway.transformers.prepared import BUDGETS
 from cutaway.transformers.products import Precision
 from cutaway.transformers.trace import trace_bert
+
+# So many rows of so many tokens are enough for the encoder to prepare its blocks.
+_WARM = 32
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,21 +51,6 @@ class ClassifierSettings:
     def __post_init__(self) -> None:
         if len(self.labels) < 2 or len(set(self.labels)) != len(self.labels):
             raise UsageError(f"a classifier needs two distinct labels or more, not {list(self.labels)}")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Predictions:
-    """Labels and probabilities, row by row.
-
-    Attributes:
-        labels: the likeliest class of each text.
-        probabilities: (B, C) float32, each row summing to 1.
-        classes: the names of the C columns.
-    """
-
-    labels: list[str]
-    probabilities: NDArray[np.float32]
-    classes: tuple[str, ...]
 
 
 class Classifier(nn.Module):
@@ -130,24 +120,36 @@ class Classifier(nn.Module):
         logits: Tensor = self.head(pooled)  # (B, C)
         return logits
 
-    def predict(self, texts: Sequence[str], *, precision: Precision = "float32") -> Predictions:
+    def predict(
+        self, texts: Sequence[str], *, precision: Asked = "float32", threshold: float | None = None
+    ) -> Predictions:
         """Classify texts.
 
         Args:
             texts: none of them empty.
-            precision: "bfloat16" is faster where the processor multiplies it, and moves a
-                probability by less than 0.01.
+            precision: "bfloat16" and "int8" are faster where the processor multiplies them, "auto" tries
+                them where there is enough to read. One that moves a probability by more than 0.01 on a
+                sample of the texts is not used, and `note` says so.
+            threshold: the least probability of a label that is given, else it is "abstain"; None gives
+                every label.
 
         Returns:
             Labels and probabilities, in the order of the texts.
         """
-        rows = rows_of(self.tokenizer, texts, self.settings.inputs) if texts else []
-        probabilities = np.zeros((len(rows), len(self.settings.labels)), dtype=np.float32)
-        for at, answer in self.predict_rows(rows, precision=precision):
-            probabilities[at] = answer
         classes = self.settings.labels
-        labels = [classes[best] for best in probabilities.argmax(1)]
-        return Predictions(labels=labels, probabilities=probabilities, classes=classes)
+        check_threshold(threshold, classes)
+        rows = rows_of(self.tokenizer, texts, self.settings.inputs) if texts else []
+        chosen = choose_precision(self, rows, precision)
+        probabilities = np.zeros((len(rows), len(classes)), dtype=np.float32)
+        for at, answer in self.predict_rows(rows, precision=chosen.precision):
+            probabilities[at] = answer
+        return Predictions(
+            labels=labels_of(probabilities, classes, threshold),
+            probabilities=probabilities,
+            classes=classes,
+            precision=chosen.precision,
+            note=chosen.note,
+        )
 
     def predict_rows(
         self, rows: Sequence[Row], *, precision: Precision = "float32"
@@ -164,6 +166,17 @@ class Classifier(nn.Module):
             with torch.inference_mode():
                 logits = self.head(batch.mean(self.encoder.infer(batch, precision=precision)))
             yield at, torch.softmax(logits, dim=-1).numpy()
+
+    def warm_up(self, precision: Precision = "float32") -> None:
+        """Prepare the encoder, so that the first text is answered like, and as fast as, any later one.
+
+        Args:
+            precision: see `predict_rows`.
+        """
+        length = min(self.settings.inputs.max_tokens, _WARM)
+        rows = [np.full(length, self.tokenizer.cls_id)] * (_WARM**2 // length)
+        for _ in self.predict_rows(rows, precision=precision):
+            pass
 
     def trace(self, text: str) -> Trace:
         """Classify one text on the open path, keeping every number on the way.

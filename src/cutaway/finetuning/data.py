@@ -125,7 +125,7 @@ def read_labelled(
 
 
 def _labelled(table: StringTable, text: str | None, label: str | None) -> Labelled:
-    text_column = text or _find_text(table, label)
+    text_column = text or find_text(table, label)
     label_column = label or _find_label(table, text_column)
     texts = whole(table.columns[text_column], text_column, table.name)
     labels = [
@@ -212,7 +212,16 @@ def draw(labelled: Labelled, count: int, *, seed: int) -> Labelled:
     return labelled.pick(split_rows(labelled.labels, held_out=count, seed=seed)[1])
 
 
-def _find_text(table: StringTable, label: str | None) -> str:
+def find_text(table: StringTable, label: str | None) -> str:
+    """Return the column of texts: one that is called so, else the one with the longest values.
+
+    Args:
+        table: of strings.
+        label: the column of labels, which is none of texts.
+
+    Raises:
+        DataError: there is no other column.
+    """
     named = [name for name in table.columns if name.lower() in TEXT_NAMES and name != label]
     if named:
         return named[0]

@@ -14,8 +14,8 @@ from cutaway.core.errors import MissingFileError, UsageError
 from cutaway.core.home import runs_home
 from cutaway.core.trace import Trace
 from cutaway.embeddings.vectors import WordVectors
-from cutaway.finetuning.classifier import Predictions
 from cutaway.finetuning.data import Labelled, split_rows
+from cutaway.finetuning.predictions import Predictions
 from cutaway.recurrent.checkpoint import CONFIG, VectorsUsed, load_classifier, save_classifier
 from cutaway.recurrent.classifier import SequenceClassifier
 from cutaway.recurrent.evaluate import Examples, class_numbers

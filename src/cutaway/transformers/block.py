@@ -26,6 +26,8 @@ FUSED: Mapping[str, Callable[[Tensor], Tensor]] = {
     "swish": F.silu,
     "tanh": F.tanh,
 }
+# Those that oneDNN's products compute on the way, in its words: the name, and how it approximates.
+IN_ONEDNN = {"gelu": ("gelu", "none"), "gelu_tanh": ("gelu", "tanh"), "relu": ("relu", "")}
 
 
 class Attention(nn.Module):

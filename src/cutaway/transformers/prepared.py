@@ -17,10 +17,10 @@ from torch import Tensor, nn
 from cutaway.transformers.attention import attend_fast
 from cutaway.transformers.block import Block
 from cutaway.transformers.packing import PackedBatch
-from cutaway.transformers.products import DTYPES, Precision, Product, product_kind
+from cutaway.transformers.products import DTYPES, Precision, Product, kind_of
 
 # Tokens in one batch: the feed-forward layer's output for so many stays in a cache of 12 MB.
-BUDGETS: Mapping[Precision, int] = {"float32": 2048, "bfloat16": 4096}
+BUDGETS: Mapping[Precision, int] = {"float32": 2048, "bfloat16": 4096, "int8": 2048}
 # Tokens that are read before blocks are prepared: a short text is answered sooner without.
 _FEW = 400
 _PARTS = ("query", "key", "value", "output", "up", "down", "attention_norm", "feed_forward_norm")
@@ -38,10 +38,10 @@ class PreparedBlock:
         Vaswani et al. 2017, arXiv:1706.03762, section 3.1.
     """
 
-    def __init__(self, block: Block, dtype: torch.dtype) -> None:
+    def __init__(self, block: Block, precision: Precision) -> None:
         self.parts = {name: getattr(block, name) for name in _PARTS}
         self._heads, self._activation = block.config.heads, block.config.activation
-        kind = product_kind(dtype)
+        kind, dtype = kind_of(precision), DTYPES[precision]
 
         def laid_out(*layers: nn.Linear) -> Product:
             weight = torch.cat([layer.weight.detach() for layer in layers])
@@ -90,13 +90,13 @@ class PreparedStack:
 
     Args:
         blocks: on a CPU; a block of another kind than `can_prepare` describes must not be among them.
-        precision: of the products; bfloat16 keeps sums and norms in it too.
+        precision: of the products; bfloat16 keeps sums and norms in it too, int8 has them in float32.
     """
 
     def __init__(self, blocks: Sequence[Block], precision: Precision) -> None:
         self.dtype = DTYPES[precision]
         self._blocks = blocks
-        self._prepared = [PreparedBlock(block, self.dtype) for block in blocks]
+        self._prepared = [PreparedBlock(block, precision) for block in blocks]
         self._weights = [
             (part._parameters, name, weight, weight._version, weight.data_ptr())
             for prepared in self._prepared
