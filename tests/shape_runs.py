@@ -99,13 +99,9 @@ def run_pretraining() -> None:
     from cutaway.transformers.pretraining.masking import MaskedBatch
     from cutaway.transformers.pretraining.next_sentence import WordsAndNextSentence
     from cutaway.transformers.pretraining.translation import pack_pairs, translation_loss
-    from cutaway.transformers.pretraining.word_loss import word_loss
     from cutaway.transformers.seq2seq import Transformer
     from cutaway.transformers.tasks import MaskedWords
 
-    word_loss(
-        torch.ones(5, 8), torch.ones(23, 8), torch.zeros(23), torch.tensor([1, 2, 3, 4, 5]), smoothing=0.1
-    )
     masked = MaskedBatch(
         batch=PackedBatch.from_rows(ROWS), places=torch.tensor([1, 4, 7]), words=torch.tensor([9, 10, 11])
     )
@@ -142,6 +138,15 @@ def run_generation() -> None:
     gpt(PackedBatch.from_rows(ROWS))
     gpt.generate([1, 2, 3], tokens=2, sampling=Sampling(top_k=5))
     KeptSource(torch.ones(5, 8)).look(torch.ones(3, 8), gpt.blocks[0])
+
+
+def run_training() -> None:
+    import torch
+
+    from cutaway.training.word_loss import word_loss
+
+    hidden, table = torch.ones(5, 8, requires_grad=True), torch.ones(23, 8)
+    word_loss(hidden, table, torch.zeros(23), torch.tensor([1, 2, 3, 4, 5]), smoothing=0.1)
 
 
 def run_recurrent() -> None:
@@ -256,5 +261,6 @@ RUNS: dict[str, Callable[[], None]] = {
     "finetuning": run_finetuning,
     "lab": run_lab,
     "recurrent": run_recurrent,
+    "training": run_training,
     "transformers": run_transformers,
 }

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from tests.oracles import encoder
 
-from cutaway.transformers.dropout import drop
+from cutaway.training.dropout import drop
 from cutaway.transformers.formulas import gelu, gelu_tanh, layer_norm, relu, softmax
 
 X = torch.linspace(-9, 9, 181)

@@ -22,7 +22,7 @@ from cutaway.transformers.pretraining.distillation import DistillationSettings, 
 from cutaway.transformers.pretraining.masked_words import masked_word_loss
 from cutaway.transformers.pretraining.masking import MaskedBatch, MaskingSettings, MaskingVocabulary, hide
 from cutaway.transformers.pretraining.next_sentence import draw_pairs, pack_sentence_pairs
-from cutaway.transformers.pretraining.word_loss import word_loss
+from cutaway.training.word_loss import word_loss
 from cutaway.transformers.tasks import MaskedWords
 
 SIZE = 40
@@ -123,7 +123,7 @@ def test_a_loss_in_pieces_is_the_loss(monkeypatch: pytest.MonkeyPatch) -> None:
     hidden, table = torch.randn(20, 4, generator=generator), torch.randn(11, 4, generator=generator)
     words = torch.randint(11, (20,), generator=generator)
     whole = word_loss(hidden, table, None, words)
-    monkeypatch.setattr("cutaway.transformers.pretraining.word_loss._PIECE", 33)
+    monkeypatch.setattr("cutaway.training.word_loss._PIECE", 33)
     torch.testing.assert_close(word_loss(hidden, table, None, words), whole)
 
 

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from cutaway.core.errors import ShapeError
 from cutaway.transformers.config import BertConfig
-from cutaway.transformers.dropout import drop
+from cutaway.training.dropout import drop
 from cutaway.transformers.packing import PackedBatch
 
 

@@ -17,7 +17,7 @@ from cutaway.core.errors import ShapeError, UsageError
 from cutaway.core.trace import Trace
 from cutaway.transformers.block import Block, make_norm
 from cutaway.transformers.config import GptConfig
-from cutaway.transformers.dropout import drop
+from cutaway.training.dropout import drop
 from cutaway.transformers.embeddings import check_ids
 from cutaway.transformers.kept import Kept
 from cutaway.transformers.packing import IntArray, PackedBatch

@@ -19,7 +19,7 @@ from cutaway.core.trace import Trace
 from cutaway.training.beam import Beams, BeamSettings, Hypothesis
 from cutaway.transformers.block import Block
 from cutaway.transformers.config import TransformerConfig
-from cutaway.transformers.dropout import drop
+from cutaway.training.dropout import drop
 from cutaway.transformers.embeddings import check_ids
 from cutaway.transformers.kept import Kept, KeptSource
 from cutaway.transformers.packing import IntArray, PackedBatch

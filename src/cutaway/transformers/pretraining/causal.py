@@ -14,7 +14,7 @@ from torch import Tensor
 from cutaway.core.errors import DataError, UsageError
 from cutaway.transformers.gpt import Gpt
 from cutaway.transformers.packing import IntArray, PackedBatch
-from cutaway.transformers.pretraining.word_loss import word_loss
+from cutaway.training.word_loss import word_loss
 
 
 def window_starts(tokens: int, length: int, *, seed: int) -> IntArray:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from cutaway.core.errors import ShapeError
 from cutaway.transformers.pretraining.masking import MaskedBatch
-from cutaway.transformers.pretraining.word_loss import word_loss
+from cutaway.training.word_loss import word_loss
 from cutaway.transformers.tasks import MaskedWords, WordHead
 
 

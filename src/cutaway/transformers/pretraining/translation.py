@@ -14,7 +14,7 @@ from torch import Tensor
 from cutaway.core.errors import ShapeError
 from cutaway.transformers.config import TransformerConfig
 from cutaway.transformers.packing import IntArray, PackedBatch
-from cutaway.transformers.pretraining.word_loss import word_loss
+from cutaway.training.word_loss import word_loss
 from cutaway.transformers.seq2seq import Transformer
 
 

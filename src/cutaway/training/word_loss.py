@@ -29,7 +29,7 @@ def word_loss(
         s = h tableᵀ + b,   p = softmax(s)
         loss = mean over tokens of −(1 − ε) ln p[word] − ε/V Σ ln p
 
-    Under autocast the products are in its type, all else in float32.
+    Under autocast the products are in its type, all else in float32; float64 stays what it is.
 
     Args:
         hidden: (N, D) float.
@@ -39,7 +39,7 @@ def word_loss(
         smoothing: ε, the share of certainty that is spread over all words.
 
     Returns:
-        A scalar, float32, with gradients for hidden, table and bias.
+        A scalar, float32 at least, with gradients for hidden, table and bias.
 
     Raises:
         ShapeError: there is no token, or the sizes do not fit.
@@ -61,9 +61,13 @@ def word_loss(
             f"{list(hidden.shape)} vectors, {list(table.shape)} words of the table, {len(words)} answers"
         )
     kind = hidden.device.type
-    half = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else torch.float32
+    half = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else _whole(table)
     loss: Tensor = _WordLoss.apply(hidden, table, bias, words, smoothing, half)  # type: ignore[no-untyped-call]
     return loss
+
+
+def _whole(table: Tensor) -> torch.dtype:
+    return torch.promote_types(table.dtype, torch.float32)
 
 
 class _WordLoss(torch.autograd.Function):
@@ -81,16 +85,16 @@ class _WordLoss(torch.autograd.Function):
     ) -> Tensor:
         """Score piece by piece; keep gradients, not scores."""
         h, w = hidden.detach().to(half), table.detach().to(half)
-        size, count = len(w), len(h)
+        size, count, whole = len(w), len(h), _whole(table)
         for_hidden, for_table, for_bias = ctx.needs_input_grad[:3]
         grad_hidden = torch.empty_like(h) if for_hidden else None
-        grad_table = torch.zeros_like(table, dtype=torch.float32) if for_table else None
-        grad_bias = torch.zeros(size, device=h.device) if for_bias else None
-        total = torch.zeros((), device=h.device)
+        grad_table = torch.zeros_like(table, dtype=whole) if for_table else None
+        grad_bias = torch.zeros(size, dtype=whole, device=h.device) if for_bias else None
+        total = torch.zeros((), dtype=whole, device=h.device)
         step = max(1, _PIECE // size)
         for at in range(0, count, step):
             piece, word = h[at : at + step], words[at : at + step, None]
-            scores = F.linear(piece, w).float()  # (C, V)
+            scores = F.linear(piece, w).to(whole)  # (C, V)
             if bias is not None:
                 scores += bias.detach()
             logs = F.log_softmax(scores, dim=-1)  # (C, V)
@@ -107,7 +111,7 @@ class _WordLoss(torch.autograd.Function):
             if grad_hidden is not None:
                 grad_hidden[at : at + step] = narrow @ w
             if grad_table is not None:
-                grad_table += (narrow.T @ piece).float()
+                grad_table += (narrow.T @ piece).to(whole)
             if grad_bias is not None:
                 grad_bias += wrong.sum(0)
         ctx.save_for_backward(grad_hidden, grad_table, grad_bias)

@@ -1,0 +1,188 @@
+"""Training of a recurrent translator: pairs in, a run folder out, stopped and resumed bit for bit.
+
+The run folder: config.json and model.safetensors (the weights to use), tokenizer.json, settings.json,
+history.json; and of the training itself checkpoints/, and epochs/ with the weights to average.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from cutaway.core.errors import UsageError
+from cutaway.core.files import whole_file, write_text
+from cutaway.finetuning.parallel_text import EncodedPairs, ParallelText, encode_pairs, train_subwords
+from cutaway.finetuning.pretraining import HISTORY, SETTINGS, TOKENIZER, ParallelSplit
+from cutaway.finetuning.translator_settings import TranslatorSettings
+from cutaway.recurrent.seq2seq import Seq2Seq
+from cutaway.recurrent.seq2seq_files import save_seq2seq
+from cutaway.training.batches import Rows
+from cutaway.training.checkpoints import Checkpoints
+from cutaway.training.loop import Epoch, History, Listener, Step, fit
+
+CHECKPOINTS, EPOCHS = "checkpoints", "epochs"
+
+
+@dataclass(frozen=True, kw_only=True)
+class TranslatorRun:
+    """One finished training.
+
+    Attributes:
+        folder: the run folder.
+        history: every step and epoch.
+        loss: of the held-out targets, in nats a token, with the weights that were kept.
+        kept: "epoch N", or "average of epochs N to M".
+    """
+
+    folder: Path
+    history: History
+    loss: float
+    kept: str
+
+
+def train_translator(
+    data: ParallelSplit, settings: TranslatorSettings, *, out: Path, listen: Listener | None = None
+) -> TranslatorRun:
+    """Train an encoder-decoder; a folder that holds this very training goes on where it stands.
+
+    Args:
+        data: pairs to learn from, and pairs that are only scored.
+        settings: shape, batches, loop.
+        out: the run folder.
+        listen: told of each step and each epoch.
+
+    Returns:
+        The run.
+
+    Raises:
+        UsageError: the folder holds another run.
+    """
+    subwords = train_subwords(data.training, vocabulary=settings.vocabulary)
+    recipe = {
+        "data": [_digest(part) for part in (data.training, data.held_out)],
+        "settings": json.loads(json.dumps(asdict(settings))),
+    }
+    if (out / SETTINGS).exists() and json.loads((out / SETTINGS).read_text("utf-8")).get("recipe") != recipe:
+        raise UsageError(f"{out} already holds another run: name another folder")
+    training, held = (
+        encode_pairs(part, subwords, longest=settings.tokens) for part in (data.training, data.held_out)
+    )
+    torch.manual_seed(settings.loop.seed)
+    model = Seq2Seq(settings.model(subwords))
+    task = _Task(model, (training, held), settings, out)
+    subwords.save(out / TOKENIZER)
+    facts = {
+        "recipe": recipe,
+        "pairs": len(training),
+        "tokens": sum(map(len, training.targets)),
+        "held_out_pairs": len(held),
+        "left_out": {"blank": data.training.blank, "long": training.long, "held_out_long": held.long},
+        "parameters": sum(parameter.numel() for parameter in model.parameters()),
+        "torch": str(torch.__version__),
+        "threads": torch.get_num_threads(),
+    }
+    write_text(out / SETTINGS, json.dumps(facts, indent=2) + "\n")
+    checkpoints = Checkpoints(folder=out / CHECKPOINTS, recipe=recipe, seconds=120.0)
+    history = fit(task, settings.loop, task.told(listen), checkpoints=checkpoints)
+    kept, loss = _average(task, history)
+    told = {**history.to_json(), "kept": kept, "loss": loss}
+    write_text(out / HISTORY, json.dumps(told, indent=1) + "\n")
+    return TranslatorRun(folder=out, history=history, loss=loss, kept=kept)
+
+
+class _Task:
+    """Pairs in, the mean loss of the target out."""
+
+    def __init__(
+        self,
+        model: Seq2Seq,
+        pairs: tuple[EncodedPairs, EncodedPairs],
+        settings: TranslatorSettings,
+        folder: Path,
+    ) -> None:
+        self.model, self.settings, self.folder = model, settings, folder
+        self._pairs, self._held = pairs
+
+    def batches(self, epoch: int) -> Sequence[Rows]:
+        """Return pairs of similar length together."""
+        seed = self.settings.loop.seed * 1000 + epoch
+        return self._pairs.batches(budget=self.settings.batch_tokens, seed=seed)
+
+    def loss(self, batch: Rows) -> tuple[Tensor, int]:
+        """Return the mean loss, its answers smoothed, and how many words were asked for."""
+        return self._loss(self._pairs, batch, self.settings.smoothing)
+
+    def validate(self) -> Mapping[str, float]:
+        """Return the mean loss of the held-out targets, in nats, not smoothed."""
+        total, count = 0.0, 0
+        for batch in self._held.batches(budget=self.settings.batch_tokens, seed=None):
+            loss, words = self._loss(self._held, batch, 0.0)
+            total, count = total + float(loss) * words, count + words
+        return {"loss": total / count}
+
+    def keep(self, epoch: int) -> None:
+        """Write the model."""
+        del epoch
+        save_seq2seq(self.model, self.folder)
+
+    def epoch_file(self, epoch: int) -> Path:
+        """Where an epoch's weights lie until they are averaged."""
+        return self.folder / EPOCHS / f"{epoch:04d}.safetensors"
+
+    def told(self, listen: Listener | None) -> Listener:
+        """Leave the weights and measures of each epoch on disk as it ends, then tell the listener."""
+        path = self.folder / HISTORY
+        # Of a training that goes on: what it had done.
+        epochs: list[dict[str, object]] = json.loads(path.read_text("utf-8"))["epochs"] if path.is_file() else []
+
+        def told(event: Step | Epoch, steps: int | None) -> None:
+            if isinstance(event, Epoch):
+                epochs[event.epoch - 1 :] = [asdict(event)]
+                write_text(path, json.dumps({"epochs": epochs}, indent=1) + "\n")
+                with whole_file(self.epoch_file(event.epoch)) as part:
+                    save_file({name: p.contiguous() for name, p in self.model.state_dict().items()}, part)
+                self.epoch_file(event.epoch - self.settings.average).unlink(missing_ok=True)
+            if listen:
+                listen(event, steps)
+
+        return told
+
+    def _loss(self, pairs: EncodedPairs, batch: Rows, smoothing: float) -> tuple[Tensor, int]:
+        rows = batch.tolist()
+        sources, targets = ([side[at] for at in rows] for side in (pairs.sources, pairs.targets))
+        return self.model.loss(sources, targets, smoothing=smoothing), sum(map(len, targets))
+
+
+def _average(task: _Task, history: History) -> tuple[str, float]:
+    """Average the last epochs; keep that where it scores better than the best one."""
+    best, last = history.best, len(history.epochs)
+    single = f"epoch {best.epoch}", best.validation["loss"]
+    first = max(1, last - task.settings.average + 1)
+    files = [task.epoch_file(epoch) for epoch in range(first, last + 1)]
+    if len(files) < 2 or not all(file.is_file() for file in files):
+        return single
+    parts = [load_file(file) for file in files]
+    mean = {name: torch.stack([part[name] for part in parts]).mean(0) for name in parts[0]}
+    task.model.load_state_dict(mean)
+    task.model.eval()
+    with torch.no_grad():
+        loss = task.validate()["loss"]
+    if loss >= best.validation["loss"]:
+        return single
+    task.keep(last)
+    return f"average of epochs {first} to {last}", loss
+
+
+def _digest(pairs: ParallelText) -> str:
+    digest = hashlib.sha256()
+    for side in (pairs.sources, pairs.targets):
+        for text in side:
+            digest.update(f"{len(text)}\x1f{text}".encode())
+    return digest.hexdigest()
