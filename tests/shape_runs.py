@@ -164,6 +164,8 @@ def run_recurrent() -> None:
     from cutaway.recurrent.ragged import pack
     from cutaway.recurrent.rnn import RNN
     from cutaway.recurrent.rows import Override
+    from cutaway.recurrent.seq2seq import Seq2Seq
+    from cutaway.recurrent.seq2seq_settings import Seq2SeqSettings
     from cutaway.recurrent.what_if import what_if
 
     table = np.random.default_rng(0).normal(size=(9, 4)).astype(np.float32)
@@ -184,6 +186,12 @@ def run_recurrent() -> None:
     measure_gradients(GradientSettings(steps=5, units=8, radii=(1.0,), sequences=2))
     for name in ("adding", "copy"):
         MemoryTask(name=name, distance=7, symbols=4).batch(3, torch.Generator())
+    sizes = {"vocabulary": 23, "embedding": 4, "encoder": 3, "start": 0, "end": 1, "pad": 2}
+    for fields in ({}, {"attention": "dot", "hidden": 6}, {"attention": "general"}, {"decoder": "context"}):
+        pair = Seq2Seq(Seq2SeqSettings(**{"hidden": 5, **sizes, **fields}))
+        pair.loss(ROWS, ROWS[::-1])
+        pair.eval().translate(ROWS[:1])
+        pair.trace(ROWS[0], ROWS[2])
 
 
 def run_embeddings() -> None:

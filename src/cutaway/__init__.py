@@ -25,6 +25,9 @@ _HOMES = {
     "RNN": "cutaway.recurrent.rnn",
     "GRU": "cutaway.recurrent.gru",
     "LSTM": "cutaway.recurrent.lstm",
+    "SequenceClassifier": "cutaway.recurrent.classifier",
+    "LanguageModel": "cutaway.recurrent.language",
+    "Seq2Seq": "cutaway.recurrent.seq2seq",
     "Bert": "cutaway.transformers.bert",
     "DistilBert": "cutaway.transformers.bert",
     "Roberta": "cutaway.transformers.bert",
@@ -50,7 +53,10 @@ __all__ = [
     "FastText",
     "GloVe",
     "Gpt",
+    "LanguageModel",
     "Roberta",
+    "Seq2Seq",
+    "SequenceClassifier",
     "Tokenizer",
     "Trace",
     "Transformer",
@@ -72,9 +78,12 @@ if TYPE_CHECKING:
     from cutaway.embeddings.word2vec import CBOW, Word2Vec
     from cutaway.finetuning.classifier import Classifier
     from cutaway.finetuning.finetune import finetune
+    from cutaway.recurrent.classifier import SequenceClassifier
     from cutaway.recurrent.gru import GRU
+    from cutaway.recurrent.language import LanguageModel
     from cutaway.recurrent.lstm import LSTM
     from cutaway.recurrent.rnn import RNN
+    from cutaway.recurrent.seq2seq import Seq2Seq
     from cutaway.tokenization.tokenizer import Tokenizer
     from cutaway.tokenization.word_vocabulary import WordVocabulary
     from cutaway.transformers.bert import Bert, DistilBert, Roberta

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from cutaway.core.errors import DataError, ShapeError, UsageError
+from cutaway.training.word_loss import word_loss
 from cutaway.transformers.bert import Bert, DistilBert
 from cutaway.transformers.config import BertConfig, BlockConfig, GptConfig
 from cutaway.transformers.gpt import Gpt
@@ -22,7 +23,6 @@ from cutaway.transformers.pretraining.distillation import DistillationSettings, 
 from cutaway.transformers.pretraining.masked_words import masked_word_loss
 from cutaway.transformers.pretraining.masking import MaskedBatch, MaskingSettings, MaskingVocabulary, hide
 from cutaway.transformers.pretraining.next_sentence import draw_pairs, pack_sentence_pairs
-from cutaway.training.word_loss import word_loss
 from cutaway.transformers.tasks import MaskedWords
 
 SIZE = 40

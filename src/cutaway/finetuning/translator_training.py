@@ -140,7 +140,9 @@ class _Task:
         """Leave the weights and measures of each epoch on disk as it ends, then tell the listener."""
         path = self.folder / HISTORY
         # Of a training that goes on: what it had done.
-        epochs: list[dict[str, object]] = json.loads(path.read_text("utf-8"))["epochs"] if path.is_file() else []
+        epochs: list[dict[str, object]] = (
+            json.loads(path.read_text("utf-8"))["epochs"] if path.is_file() else []
+        )
 
         def told(event: Step | Epoch, steps: int | None) -> None:
             if isinstance(event, Epoch):

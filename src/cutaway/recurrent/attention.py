@@ -100,7 +100,7 @@ class AdditiveAttention(Attention):
         >>> states = torch.zeros(2, 6, 4)
         >>> nowhere = torch.zeros(2, 6, dtype=torch.bool)
         >>> context, weights = attention(torch.zeros(2, 3), states, attention.keys(states), nowhere)
-        >>> context.shape, round(float(weights[0, 0]), 4)  # six alike: 1/6 each
+        >>> context.shape, round(weights[0, 0].item(), 4)  # six alike: 1/6 each
         (torch.Size([2, 4]), 0.1667)
     """
 

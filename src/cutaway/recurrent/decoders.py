@@ -83,9 +83,7 @@ class Decoder(nn.Module):
         Args:
             encoded: from the encoder.
         """
-        return Source(
-            encoded=encoded, first=torch.tanh(self.first(encoded.last)), made=self.prepare(encoded)
-        )
+        return Source(encoded=encoded, first=torch.tanh(self.first(encoded.last)), made=self.prepare(encoded))
 
     def prepare(self, encoded: Encoded) -> Tensor:
         """Return `Source.made`.

@@ -78,7 +78,7 @@ class Seq2Seq(nn.Module):
         ids, lengths = self._padded(sources, "source")
         packed = pack_padded_sequence(self._embed(ids), lengths, batch_first=True, enforce_sorted=False)
         read, final = self.encoder(packed)
-        states, _ = pad_packed_sequence(read, batch_first=True)  # (B, S, M)
+        states = pad_packed_sequence(read, batch_first=True)[0]  # (B, S, M)
         padding = torch.arange(ids.shape[1]) >= lengths[:, None]  # (B, S)
         return Encoded(
             states=self._drop(states),
@@ -156,9 +156,7 @@ class Seq2Seq(nn.Module):
         ids = (self._padded([source], "source")[0][0], self._padded([target], "target")[0][0])
         return trace_pair(self, ids, tokens=tokens)
 
-    def translate(
-        self, sources: Sequence[Ids], *, settings: BeamSettings | None = None
-    ) -> list[Hypothesis]:
+    def translate(self, sources: Sequence[Ids], *, settings: BeamSettings | None = None) -> list[Hypothesis]:
         """Write the best target that a beam search finds for each source.
 
         Args:

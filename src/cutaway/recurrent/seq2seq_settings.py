@@ -53,7 +53,9 @@ class Seq2SeqSettings:
         if self.decoder not in get_args(DecoderName):
             raise UsageError(f"decoder is {self.decoder!r}: choose one of {list(get_args(DecoderName))}")
         if self.attention not in get_args(AttentionName):
-            raise UsageError(f"attention is {self.attention!r}: choose one of {list(get_args(AttentionName))}")
+            raise UsageError(
+                f"attention is {self.attention!r}: choose one of {list(get_args(AttentionName))}"
+            )
         if self.attention == "dot" and self.hidden != self.memory:
             raise UsageError(
                 f"a dot product needs states of one width: hidden is {self.hidden}, the encoder's two "

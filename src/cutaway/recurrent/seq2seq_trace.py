@@ -87,13 +87,14 @@ def _write(rec: Recorder, decoder: Decoder, words: Tensor, states: Tensor, last:
                  inputs=("outputs",))  # fmt: skip
     look = _looker(rec, decoder, states, last)
     keep, readouts = rec.keep_row, []
+    seen = ("words", "context", "state")
     for y in words:
         c = look(s)  # (M)
         x = torch.cat([y, c])
         r = keep("reset_gate_decoder", torch.sigmoid(W_r @ x + U_r @ s + b_r), axes=UNIT,
-                 formula="rₜ = σ(W_r [yₜ₋₁; cₜ] + U_r sₜ₋₁ + b_r)", inputs=("words", "context", "state"))  # fmt: skip
+                 formula="rₜ = σ(W_r [yₜ₋₁; cₜ] + U_r sₜ₋₁ + b_r)", inputs=seen)  # fmt: skip
         z = keep("update_gate_decoder", torch.sigmoid(W_z @ x + U_z @ s + b_z), axes=UNIT,
-                 formula="zₜ = σ(W_z [yₜ₋₁; cₜ] + U_z sₜ₋₁ + b_z)", inputs=("words", "context", "state"))  # fmt: skip
+                 formula="zₜ = σ(W_z [yₜ₋₁; cₜ] + U_z sₜ₋₁ + b_z)", inputs=seen)  # fmt: skip
         n = keep("candidate_decoder", torch.tanh(W_n @ x + b_n + r * (U_n @ s + a_n)), axes=UNIT,
                  formula="nₜ = tanh(W_n [yₜ₋₁; cₜ] + b_n + rₜ ⊙ (U_n sₜ₋₁ + a_n))",
                  inputs=("words", "context", "reset_gate_decoder", "state"))  # fmt: skip

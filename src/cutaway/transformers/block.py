@@ -12,8 +12,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from cutaway.core.errors import UsageError
-from cutaway.transformers.config import BlockConfig
 from cutaway.training.dropout import drop
+from cutaway.transformers.config import BlockConfig
 from cutaway.transformers.packing import PackedBatch
 from cutaway.transformers.positions import rotate
 from cutaway.transformers.sight import Sight, Within

@@ -8,8 +8,8 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from cutaway.core.errors import ShapeError
-from cutaway.transformers.config import BertConfig
 from cutaway.training.dropout import drop
+from cutaway.transformers.config import BertConfig
 from cutaway.transformers.packing import PackedBatch
 
 

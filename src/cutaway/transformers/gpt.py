@@ -15,9 +15,9 @@ from torch import Tensor, nn
 
 from cutaway.core.errors import ShapeError, UsageError
 from cutaway.core.trace import Trace
+from cutaway.training.dropout import drop
 from cutaway.transformers.block import Block, make_norm
 from cutaway.transformers.config import GptConfig
-from cutaway.training.dropout import drop
 from cutaway.transformers.embeddings import check_ids
 from cutaway.transformers.kept import Kept
 from cutaway.transformers.packing import IntArray, PackedBatch

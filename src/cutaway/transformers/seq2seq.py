@@ -17,9 +17,9 @@ from torch import Tensor, nn
 from cutaway.core.errors import ShapeError
 from cutaway.core.trace import Trace
 from cutaway.training.beam import Beams, BeamSettings, Hypothesis
+from cutaway.training.dropout import drop
 from cutaway.transformers.block import Block
 from cutaway.transformers.config import TransformerConfig
-from cutaway.training.dropout import drop
 from cutaway.transformers.embeddings import check_ids
 from cutaway.transformers.kept import Kept, KeptSource
 from cutaway.transformers.packing import IntArray, PackedBatch

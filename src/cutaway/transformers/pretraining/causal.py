@@ -12,9 +12,9 @@ import torch
 from torch import Tensor
 
 from cutaway.core.errors import DataError, UsageError
+from cutaway.training.word_loss import word_loss
 from cutaway.transformers.gpt import Gpt
 from cutaway.transformers.packing import IntArray, PackedBatch
-from cutaway.training.word_loss import word_loss
 
 
 def window_starts(tokens: int, length: int, *, seed: int) -> IntArray:

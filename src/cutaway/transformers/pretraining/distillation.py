@@ -13,9 +13,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from cutaway.core.errors import UsageError
+from cutaway.training.word_loss import word_loss
 from cutaway.transformers.bert import Bert, DistilBert
 from cutaway.transformers.pretraining.masking import MaskedBatch
-from cutaway.training.word_loss import word_loss
 from cutaway.transformers.tasks import MaskedWords, WordHead
 
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 from torch import Tensor
 
 from cutaway.core.errors import ShapeError
-from cutaway.transformers.pretraining.masking import MaskedBatch
 from cutaway.training.word_loss import word_loss
+from cutaway.transformers.pretraining.masking import MaskedBatch
 from cutaway.transformers.tasks import MaskedWords, WordHead
 
 

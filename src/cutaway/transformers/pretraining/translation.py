@@ -12,9 +12,9 @@ import numpy as np
 from torch import Tensor
 
 from cutaway.core.errors import ShapeError
+from cutaway.training.word_loss import word_loss
 from cutaway.transformers.config import TransformerConfig
 from cutaway.transformers.packing import IntArray, PackedBatch
-from cutaway.training.word_loss import word_loss
 from cutaway.transformers.seq2seq import Transformer
 
 
