@@ -33,7 +33,6 @@ def train_language(
     """Train a character language model; the best epoch stays in the run folder."""
     import torch
 
-    from cutaway.core.errors import DataError, MissingFileError
     from cutaway.recurrent.language import LanguageModel, LanguageSettings, bits
     from cutaway.recurrent.language_training import (
         LanguageRun,
@@ -46,12 +45,7 @@ def train_language(
 
     if threads > 0:
         torch.set_num_threads(threads)
-    if not text.is_file():
-        raise MissingFileError(f"{text} is no file: name a text in UTF-8")
-    try:
-        read = text.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        raise DataError(f"{text} is not UTF-8: {error}") from error
+    read = _read(text)
     learned, scored = split_text(read, held_out)
     settings = LanguageTraining(
         streams=streams,
@@ -76,6 +70,17 @@ def train_language(
     output.console().print(
         f"held-out {nats:.4f} nats, {bits(nats):.4f} bits a character\nrun: {out}", soft_wrap=True
     )
+
+
+def _read(text: Path) -> str:
+    from cutaway.core.errors import DataError, MissingFileError
+
+    if not text.is_file():
+        raise MissingFileError(f"{text} is no file: name a text in UTF-8")
+    try:
+        return text.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise DataError(f"{text} is not UTF-8: {error}") from error
 
 
 def _go(run: LanguageRun, out: Path) -> None:

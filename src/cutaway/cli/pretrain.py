@@ -13,29 +13,27 @@ from cutaway.cli.resuming import RESUME_HELP, STEPS_HELP, resumable, run_folder,
 if TYPE_CHECKING:
     from cutaway.finetuning.corpus import Corpus
     from cutaway.finetuning.pretraining import ParallelSplit, PretrainedRun
+    from cutaway.finetuning.pretraining_settings import PretrainSettings, SizeSettings
+    from cutaway.training.run_folder import SavingSettings
+
+DATA_HELP = "Text files, tables or folders; for translation the sources' and the targets' file."
+OBJECTIVE_HELP = "causal, masked-words, next-sentence, distillation or translation."
+START_HELP = "Go on from a checkpoint, by name or folder; distillation's teacher."
+SIZE_HELP = "A fresh model: LAYERSxWIDTH, such as 4x256, or LAYERSxWIDTHxHEADSxFEEDFORWARD."
+VALIDATION_HELP = "For translation: held-out sources' file, then (again) the targets'."
 
 
 def pretrain(
-    data: list[str] = typer.Argument(
-        help="Text files, tables or folders; for translation the sources' and the targets' file."
-    ),
-    objective: str = typer.Option(
-        "causal", help="causal, masked-words, next-sentence, distillation or translation."
-    ),
-    start: str | None = typer.Option(
-        None, "--from", help="Go on from a checkpoint, by name or folder; distillation's teacher."
-    ),
-    size: str | None = typer.Option(
-        None, help="A fresh model: LAYERSxWIDTH, such as 4x256, or LAYERSxWIDTHxHEADSxFEEDFORWARD."
-    ),
+    data: list[str] = typer.Argument(help=DATA_HELP),
+    objective: str = typer.Option("causal", help=OBJECTIVE_HELP),
+    start: str | None = typer.Option(None, "--from", help=START_HELP),
+    size: str | None = typer.Option(None, help=SIZE_HELP),
     vocabulary: int = typer.Option(8000, help="Tokens that a fresh model's tokenizer learns."),
     dropout: float = typer.Option(0.1, help="Share of each part's output that a fresh model drops."),
     out: Path | None = typer.Option(None, help="The run folder; by default runs/<time>."),
     column: str = typer.Option("text", help="The column of texts in tables."),
     limit: int | None = typer.Option(None, help="Use so many documents only, the first ones."),
-    validation: list[str] | None = typer.Option(
-        None, help="For translation: held-out sources' file, then (again) the targets'."
-    ),
+    validation: list[str] | None = typer.Option(None, help=VALIDATION_HELP),
     held_out: float = typer.Option(0.1, help="Share at the end of the text that is only scored."),
     tokens: int = typer.Option(128, help="Tokens of a row, at most."),
     batch_tokens: int = typer.Option(4096, help="Tokens of a batch, at most."),
@@ -55,19 +53,14 @@ def pretrain(
     json: bool = typer.Option(False, "--json", help="Print the result as JSON."),
 ) -> None:
     """Train a model on text without labels: from nothing, or on from a checkpoint."""
-    from cutaway.cli.progress import training_listener
-    from cutaway.core.errors import UsageError
-    from cutaway.finetuning.pretraining import pretrain as train_on
-    from cutaway.finetuning.pretraining_settings import PretrainSettings, SizeSettings
+    from cutaway.finetuning.pretraining_settings import PretrainSettings
     from cutaway.training.loop import LoopSettings
     from cutaway.training.optimizer import OptimizerSettings
     from cutaway.transformers.pretraining.masking import MaskingSettings
 
-    if (start is None) == (size is None):
-        raise UsageError(
-            "name where to begin: --from MODEL to go on from a checkpoint, or --size for a fresh one"
-        )
+    begin = _begin(start, size, dropout=dropout, vocabulary=vocabulary)
     _use(threads)
+    optimizer = OptimizerSettings(rate=rate, warmup=warmup, weight_decay=decay)
     choices: dict[str, Any] = {"objective": objective, "precision": precision, "trained": train}
     settings = PretrainSettings(
         **choices,
@@ -76,21 +69,37 @@ def pretrain(
         held_out=held_out,
         smoothing=smoothing,
         masking=MaskingSettings(unit=unit),  # type: ignore[arg-type]
-        loop=LoopSettings(
-            epochs=epochs,
-            patience=patience,
-            seed=seed,
-            optimizer=OptimizerSettings(rate=rate, warmup=warmup, weight_decay=decay),
-        ),
+        loop=LoopSettings(epochs=epochs, patience=patience, seed=seed, optimizer=optimizer),
     )
-    begin = start or SizeSettings.parse(str(size), dropout=dropout, vocabulary=vocabulary)
     read = _read(data, objective, validation=validation or [], column=column, limit=limit, held_out=held_out)
-    keeping = saving(resume=resume, every=save_steps)
-    folder = run_folder(out, resume=resume)
+    keeping, folder = saving(resume=resume, every=save_steps), run_folder(out, resume=resume)
+    _tell(_train(read, begin, settings, keeping, folder), json)
+
+
+def _begin(start: str | None, size: str | None, *, dropout: float, vocabulary: int) -> str | SizeSettings:
+    from cutaway.core.errors import UsageError
+    from cutaway.finetuning.pretraining_settings import SizeSettings
+
+    if (start is None) == (size is None):
+        raise UsageError(
+            "name where to begin: --from MODEL to go on from a checkpoint, or --size for a fresh one"
+        )
+    return start or SizeSettings.parse(str(size), dropout=dropout, vocabulary=vocabulary)
+
+
+def _train(
+    read: Corpus | ParallelSplit,
+    begin: str | SizeSettings,
+    settings: PretrainSettings,
+    keeping: SavingSettings,
+    folder: Path,
+) -> PretrainedRun:
+    from cutaway.cli.progress import training_listener
+    from cutaway.finetuning.pretraining import pretrain as train_on
+
     with resumable(folder), output.progress() as bars:
-        listen = training_listener(bars, objective, unit="tokens")
-        run = train_on(read, start=begin, settings=settings, out=folder, listen=listen, saving=keeping)
-    _tell(run, json)
+        listen = training_listener(bars, settings.objective, unit="tokens")
+        return train_on(read, start=begin, settings=settings, out=folder, listen=listen, saving=keeping)
 
 
 def _use(threads: int) -> None:

@@ -105,10 +105,14 @@ def integrated_gradients(
         axes=axes,
         formula="0" if baseline is None else f"row {baseline} of the token table",
     )
-    way = _Way(question=question, start=start, step=vectors - start)
-    stretches = _halve(way, tolerance)
-    rec.keep("baseline_answer", stretches[0].low, axes=(), formula=f"{question.readout.name} of the baseline")
-    rec.keep("answer", stretches[-1].high, axes=(), formula=question.readout.name)
+    return _tell(rec, _Way(question=question, start=start, step=vectors - start), tolerance)
+
+
+def _tell(rec: Recorder, way: _Way, tolerance: float) -> Trace:
+    """Go the way and record what was found on it."""
+    stretches, name, axes = _halve(way, tolerance), way.question.readout.name, ("token", "width")
+    rec.keep("baseline_answer", stretches[0].low, axes=(), formula=f"{name} of the baseline")
+    rec.keep("answer", stretches[-1].high, axes=(), formula=name)
     rec.table(
         "stretches",
         ("begin", "end", "rise", "error"),

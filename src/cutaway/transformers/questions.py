@@ -15,14 +15,8 @@ from cutaway.core.errors import UsageError
 from cutaway.transformers.gpt import Gpt
 from cutaway.transformers.packing import IntArray
 from cutaway.transformers.question import Question, Readout, as_row, difference, one_place
-from cutaway.transformers.tasks import (
-    LabelHead,
-    MaskedWords,
-    NextSentence,
-    SequenceLabels,
-    TokenLabels,
-    WordHead,
-)
+from cutaway.transformers.task_heads import LabelHead, WordHead
+from cutaway.transformers.tasks import MaskedWords, NextSentence, SequenceLabels, TokenLabels
 
 if TYPE_CHECKING:
     from cutaway.transformers.bert import Bert

@@ -1,6 +1,6 @@
 """A body with a head: masked words, next sentence, a label a text, a label a token.
 
-Where the heads' layers lie in a checkpoint: head_maps.py.
+Where the heads' layers lie in a checkpoint: head_maps.py. What they compute: task_heads.py.
 
 Legend: B rows, N tokens of all rows, D width, V vocabulary, C labels.
 """
@@ -14,20 +14,19 @@ from pathlib import Path
 from typing import Any, ClassVar, NamedTuple, Self
 
 import torch
-import torch.nn.functional as F
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from cutaway.core.errors import FormatError, UsageError
 from cutaway.core.files import whole_file, write_text
 from cutaway.transformers.bert import Bert, DistilBert, Roberta
-from cutaway.transformers.block import FUSED
 from cutaway.transformers.checkpoint import CONFIG, WEIGHTS, assign, find_checkpoint, todays_name
 from cutaway.transformers.config_json import read_config, read_fields, write_fields
-from cutaway.transformers.head_maps import HEADS, HeadActivation, HeadMap, TaskName
+from cutaway.transformers.head_maps import HEADS, HeadMap, TaskName
 from cutaway.transformers.key_maps import FAMILIES, Stored, keys_of, stored_tensors
 from cutaway.transformers.packing import IntArray, PackedBatch
 from cutaway.transformers.shards import map_weights
+from cutaway.transformers.task_heads import LabelHead, WordHead
 
 BODIES: dict[str, type[Bert]] = {"bert": Bert, "roberta": Roberta, "distilbert": DistilBert}
 
@@ -135,72 +134,6 @@ class Task(nn.Module):
         return places
 
 
-class LabelHead(nn.Module):
-    """One score a label, of one vector.
-
-    s = W_out x + b_out,   or with a hidden layer  s = W_out act(W x + b) + b_out
-    """
-
-    def __init__(self, width: int, labels: int, activation: HeadActivation | None) -> None:
-        super().__init__()
-        self.activation = activation
-        self.dense = nn.Linear(width, width) if activation else None
-        self.out = nn.Linear(width, labels)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Score.
-
-        Args:
-            x: (..., D) float.
-
-        Returns:
-            (..., C) float.
-        """
-        if self.dense is not None and self.activation is not None:
-            x = FUSED[self.activation](self.dense(x))
-        scores: Tensor = self.out(x)
-        return scores
-
-
-class WordHead(nn.Module):
-    """One score for each word of the vocabulary, of each token.
-
-    s = norm(act(W h + b)) tokenᵀ + b_out
-    """
-
-    def __init__(self, body: Bert, activation: HeadActivation) -> None:
-        super().__init__()
-        config = body.config
-        self.activation = activation
-        self.dense = nn.Linear(config.width, config.width)
-        self.norm = nn.LayerNorm(config.width, eps=config.block.norm_epsilon)
-        self.bias = nn.Parameter(torch.zeros(config.vocabulary))
-
-    def forward(self, hidden: Tensor, table: Tensor) -> Tensor:
-        """Score.
-
-        Args:
-            hidden: (N, D) float.
-            table: the token table, (V, D) float.
-
-        Returns:
-            (N, V) float.
-        """
-        return F.linear(self.change(hidden), table, self.bias)
-
-    def change(self, hidden: Tensor) -> Tensor:
-        """Return what is compared with each word's vector: norm(act(W h + b)).
-
-        Args:
-            hidden: (N, D) float.
-
-        Returns:
-            (N, D) float.
-        """
-        changed: Tensor = self.norm(FUSED[self.activation](self.dense(hidden)))  # (N, D)
-        return changed
-
-
 @dataclass(frozen=True, kw_only=True)
 class Filling:
     """A word for a masked place.
@@ -231,7 +164,7 @@ class MaskedWords(Task):
         Args:
             head: which activation this family's head has; none means the body's own.
         """
-        return WordHead(self.body, head.activation or self.body.config.block.activation)
+        return WordHead(self.body.config, head.activation or self.body.config.block.activation)
 
     def forward(self, batch: PackedBatch) -> Tensor:
         """Score every word at every place.

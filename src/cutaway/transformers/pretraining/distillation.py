@@ -16,7 +16,8 @@ from cutaway.core.errors import UsageError
 from cutaway.training.word_loss import word_loss
 from cutaway.transformers.bert import Bert, DistilBert
 from cutaway.transformers.pretraining.masking import MaskedBatch
-from cutaway.transformers.tasks import MaskedWords, WordHead
+from cutaway.transformers.task_heads import WordHead
+from cutaway.transformers.tasks import MaskedWords
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,7 +10,8 @@ from torch import Tensor
 from cutaway.core.errors import ShapeError
 from cutaway.training.word_loss import word_loss
 from cutaway.transformers.pretraining.masking import MaskedBatch
-from cutaway.transformers.tasks import MaskedWords, WordHead
+from cutaway.transformers.task_heads import WordHead
+from cutaway.transformers.tasks import MaskedWords
 
 
 def masked_word_loss(model: MaskedWords, masked: MaskedBatch) -> Tensor:

@@ -133,20 +133,27 @@ def hide(
     if not chosen.any():
         chosen[random.integers(count)] = True
     places = np.flatnonzero((words >= 0) & chosen[words])
-    fate = random.random(len(places))
-    ordinary = np.flatnonzero(~vocabulary.special)
-    drawn = ordinary[random.integers(len(ordinary), size=len(places))]
     shown = ids.copy()
-    shown[places] = np.select(
-        [fate < settings.masked, fate < settings.masked + settings.swapped],
-        [vocabulary.mask, drawn],
-        default=ids[places],
-    )
+    shown[places] = _shown_instead(ids[places], vocabulary, settings, random)
     device = batch.ids.device
     return MaskedBatch(
         batch=replace(batch, ids=torch.from_numpy(shown).to(device)),
         places=torch.from_numpy(places).to(device),
         words=torch.from_numpy(ids[places]).to(device),
+    )
+
+
+def _shown_instead(
+    words: NDArray[Any], vocabulary: MaskingVocabulary, settings: MaskingSettings, random: np.random.Generator
+) -> NDArray[Any]:
+    """Return what the model reads at the places asked for: the mask, another token, or what stood there."""
+    fate = random.random(len(words))
+    ordinary = np.flatnonzero(~vocabulary.special)
+    drawn = ordinary[random.integers(len(ordinary), size=len(words))]
+    return np.select(
+        [fate < settings.masked, fate < settings.masked + settings.swapped],
+        [vocabulary.mask, drawn],
+        default=words,
     )
 
 
