@@ -188,7 +188,7 @@ def test_a_fine_tuning_on_ones_own_table_leaves_a_run(server: Server) -> None:
     name = start(server, {"training": asked})
     heard = listen(server, name)
     assert heard.state == "done", heard.events[-1]
-    folder = server.folder / "runs" / "lab" / name / "out"
+    folder = server.folder / "runs" / "lab" / name / "out" / name
     history = json.loads((folder / "history.json").read_text())
     told = [[x, y] for series, x, y in heard.points if series == "training loss"]
     assert told == [[step["step"], step["loss"]] for step in history["steps"]]

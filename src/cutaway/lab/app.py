@@ -33,7 +33,7 @@ def create_app(*, static: Path | None = None, supervisor: Supervisor | None = No
 
     Args:
         static: the folder of the built page; by default the package's own.
-        supervisor: starts trainings; by default one whose jobs lie in `runs/lab`.
+        supervisor: starts trainings; by default one whose jobs lie among the runs.
 
     Returns:
         The application, guarded: nothing reaches a route before Host, Origin and size were checked.

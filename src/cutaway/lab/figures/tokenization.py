@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from functools import cache
+from itertools import islice
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cutaway.catalog.entry import entries
@@ -10,11 +12,16 @@ from cutaway.catalog.resolve import locate
 from cutaway.core.errors import DataError, UsageError
 from cutaway.core.text import scrub
 from cutaway.lab.figures.figure import Figure, literal
+from cutaway.lab.jobs.store import all_jobs, find_job, jobs_home
+from cutaway.lab.jobs.trainings.tokenizer import FILE
 
 if TYPE_CHECKING:
     from cutaway.tokenization.tokenizer import Tokenizer
 
 MOST_CHARACTERS = 400
+# Tokenizers trained in the lab, by this and their job's id.
+JOB = "job-"
+MOST_JOBS = 5
 COLUMNS = {"tries": "wordpiece", "rank": "bpe", "score": "unigram"}
 
 
@@ -23,15 +30,17 @@ def tokenizer_of(name: str) -> Tokenizer:
     """Return a tokenizer, loaded once a process.
 
     Args:
-        name: a catalog name; never a path.
+        name: a catalog name, or "job-" and the id of a training; never a path.
 
     Raises:
-        UsageError: it is not among `names`.
+        UsageError: it is neither.
     """
-    if name not in names():
-        raise UsageError(f"the lab has no tokenizer {name!r}: it has {', '.join(names())}")
     from cutaway.tokenization.tokenizer import Tokenizer
 
+    if name.startswith(JOB):
+        return Tokenizer.load(_trained(name))
+    if name not in names():
+        raise UsageError(f"the lab has no tokenizer {name!r}: it has {', '.join(names())}")
     return Tokenizer.load(name)
 
 
@@ -45,12 +54,26 @@ def names() -> list[str]:
     ]
 
 
+def trained_names() -> list[str]:
+    """Return the newest tokenizers that were trained in the lab."""
+    made = (JOB + job.name for job in all_jobs(jobs_home()) if (job.out / FILE).is_file())
+    return list(islice(made, MOST_JOBS))
+
+
+def _trained(name: str) -> Path:
+    """Find the file of a tokenizer that was trained in the lab."""
+    path = find_job(jobs_home(), name.removeprefix(JOB)).out / FILE
+    if not path.is_file():
+        raise UsageError(f"{name!r} left no tokenizer: it was stopped, or trained something else")
+    return path
+
+
 def cut(text: str, *, tokenizer: str) -> Figure:
     """Trace a text through one tokenizer, and lay the results of the others beside it.
 
     Args:
         text: its first 400 characters are read.
-        tokenizer: a catalog name.
+        tokenizer: a catalog name, or a training's.
 
     Returns:
         The trace; `more` tells the model's kind, the tokens of every tokenizer, and what was left out.
@@ -65,12 +88,13 @@ def cut(text: str, *, tokenizer: str) -> Figure:
     trace = tokenizer_of(tokenizer).trace(read)
     columns = trace.tables["steps"].columns if "steps" in trace.tables else ("tries",)
     kind = next((kind for column, kind in COLUMNS.items() if column in columns), "other")
+    beside = dict.fromkeys([*names(), tokenizer])
     more = {
         "text": read,
         "left_out": max(0, len(text) - MOST_CHARACTERS),
         "kind": kind,
-        "tokenizers": names(),
-        "beside": [_beside(name, read) for name in names()],
+        "tokenizers": list(dict.fromkeys([*beside, *trained_names()])),
+        "beside": [_beside(name, read) for name in beside],
     }
     return Figure(trace=trace, python=_python(read, tokenizer), more=more)
 
@@ -94,6 +118,8 @@ def _beside(name: str, text: str) -> dict[str, Any]:
 
 
 def _python(text: str, tokenizer: str) -> str:
+    if tokenizer.startswith(JOB):
+        tokenizer = str(_trained(tokenizer))
     return "\n".join(
         (
             "import cutaway",

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from cutaway.core.errors import UnknownNameError
+from cutaway.core.home import runs_home
 from cutaway.lab.jobs.asked import Asked
 from cutaway.lab.jobs.events import ENDS, last_event
 
@@ -124,6 +125,11 @@ def new_folder(home: Path, asked: Asked) -> Job:
     text = json.dumps(asked.model_dump(), ensure_ascii=True)
     (folder / ASKED).write_text(text, encoding="utf-8")
     return Job(name=name, folder=folder)
+
+
+def jobs_home() -> Path:
+    """Return where jobs lie: `lab` in the folder of the runs."""
+    return runs_home() / "lab"
 
 
 def all_jobs(home: Path) -> list[Job]:

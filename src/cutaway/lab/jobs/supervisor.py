@@ -10,9 +10,8 @@ from threading import Lock
 
 from cutaway.core.errors import CutawayError, ResourceError
 from cutaway.lab.jobs.asked import Asked
-from cutaway.lab.jobs.store import LOCK, Job, all_jobs, locked, new_folder
+from cutaway.lab.jobs.store import LOCK, Job, all_jobs, jobs_home, locked, new_folder
 
-HOME = Path("runs") / "lab"
 MOST_RUNNING = 2
 
 
@@ -24,12 +23,12 @@ class Supervisor:
     """Starts jobs and ends them with the lab.
 
     Args:
-        home: where jobs lie.
+        home: where jobs lie; by default `lab` in the folder of the runs.
         most: how many may run at once, those of an earlier lab among them.
     """
 
-    def __init__(self, home: Path = HOME, most: int = MOST_RUNNING) -> None:
-        self.home, self._most = home, most
+    def __init__(self, home: Path | None = None, most: int = MOST_RUNNING) -> None:
+        self.home, self._most = home or jobs_home(), most
         self._lock = Lock()
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
 

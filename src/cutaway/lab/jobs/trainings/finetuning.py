@@ -24,7 +24,7 @@ def fine_tune(asked: FineTuning, teller: Teller, out: Path) -> dict[str, Any]:
     Args:
         asked: texts and settings.
         teller: of the job.
-        out: the run folder.
+        out: takes the run's folder, which is called as the job is: the run is known by that name.
 
     Returns:
         The best epoch and its measures.
@@ -53,8 +53,10 @@ def fine_tune(asked: FineTuning, teller: Teller, out: Path) -> dict[str, Any]:
             **told,
         )
 
-    run = finetune(labelled, settings=settings_of(asked), out=out, listen=listen)
+    folder = out / out.parent.name
+    run = finetune(labelled, settings=settings_of(asked), out=folder, listen=listen)
     return {
+        "run": folder.name,
         "texts": len(labelled),
         "classes": labelled.classes,
         "epoch": run.history.best.epoch,
