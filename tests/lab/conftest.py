@@ -63,11 +63,17 @@ class Server:
 
     @classmethod
     def start(cls, port: int = 0, folder: Path | None = None) -> Server:
-        """Start a lab; its trainings lie in `runs/lab` of the folder."""
+        """Start a lab; its runs lie in `runs` of the folder."""
         folder = folder or Path(tempfile.mkdtemp(prefix="cutaway-lab-"))
         command = [sys.executable, "-m", "cutaway", "lab", "--port", str(port)]
+        environment = {**os.environ, "CUTAWAY_RUNS": str(folder / "runs")}
         process = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=folder
+            command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=folder,
+            env=environment,
         )
         assert process.stdout is not None
         line = process.stdout.readline()
