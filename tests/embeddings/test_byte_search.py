@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cutaway.embeddings import byte_search, neighbors
+from cutaway.embeddings import byte_search, lane_search, neighbors
 from cutaway.embeddings.byte_search import ByteTable
 from cutaway.embeddings.neighbors import ExactSearch
 from cutaway.embeddings.similarity import lengths
@@ -21,8 +21,9 @@ from cutaway.embeddings.vectors import WordVectors
 def compiled_from_the_first_query_on(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(neighbors, "SMALL_TABLE", 0)
     monkeypatch.setattr(neighbors, "PLAIN_QUERIES", 0)
-    monkeypatch.setattr(neighbors, "ROWS_TO_SCAN", 200)
-    monkeypatch.setattr(byte_search, "ROWS_PER_THREAD", 100)
+    monkeypatch.setattr(neighbors, "MANY_QUERIES", 5)
+    monkeypatch.setattr(lane_search, "QUERIES_AT_A_TIME", 5)
+    monkeypatch.setattr(byte_search, "ROWS_OF_PART", 128)
 
 
 def table_of(seed: int, rows: int, dim: int) -> np.ndarray:
@@ -68,7 +69,10 @@ def test_the_bound_of_the_bytes_holds_in_exact_arithmetic(seed: int, dim: int) -
     size = lengths(table)
     as_bytes = ByteTable(table, size)
     for row in np.flatnonzero(size > 0):
-        scale, codes = Fraction(float(as_bytes._scales[row])), as_bytes._codes[row, :dim].tolist()
+        scale, codes = (
+            Fraction(float(as_bytes._scales[row])),
+            as_bytes._codes[0, :, row].reshape(-1)[:dim].tolist(),
+        )
         units = [Fraction(float(x)) / Fraction(float(size[row])) for x in table[row]]
         rest = sum((u - scale * c) ** 2 for u, c in zip(units, codes, strict=True))
         assert rest <= Fraction(float(as_bytes._slacks[row])) ** 2
@@ -76,7 +80,7 @@ def test_the_bound_of_the_bytes_holds_in_exact_arithmetic(seed: int, dim: int) -
 
 
 def test_more_candidates_than_there_is_room_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(neighbors, "ROOM", 8)
+    monkeypatch.setattr(lane_search, "ROOM", 8)
     table = np.ones((500, 3), dtype=np.float32)
     table[250:, 0] = np.linspace(1, 2, 250)
     search = ExactSearch(table, lengths(table))
@@ -86,7 +90,7 @@ def test_more_candidates_than_there_is_room_for(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_glove_by_every_path(glove: WordVectors, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(neighbors, "ROWS_TO_SCAN", 4096)
+    monkeypatch.setattr(byte_search, "ROWS_OF_PART", 1 << 16)
     rows = [5, 77, 1234, 30_000, 399_999]
     queries = np.stack([glove.vectors[row] for row in rows] * 6)
     fresh = WordVectors(glove.words, glove.vectors)

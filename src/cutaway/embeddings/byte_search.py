@@ -8,7 +8,7 @@ rounded to t k with |q − t k| known, Cauchy and Schwarz give
 so every row that may be among the nearest is found by integer products alone. What the true scores of
 those few are is for the caller to settle.
 
-Letters: V rows, D dimensions, W width of a row of bytes.
+Letters: V rows, D dimensions.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from numpy.typing import NDArray
 
 from cutaway.embeddings.similarity import ROWS_AT_A_TIME
 
-# The dot product of W bytes with so large numbers stays below 2^31 for W up to 4,096.
+# The dot product of D bytes with so large numbers stays below 2^31 for D up to 4,096.
 QUERY_LEVELS = 4000
-ROWS_PER_THREAD = 50_000
+ROWS_OF_PART = 1 << 16  # whole tiles
 
 
 class ByteTable:
@@ -36,19 +36,22 @@ class ByteTable:
     """
 
     def __init__(self, vectors: NDArray[np.float32], lengths: NDArray[np.float64]) -> None:
-        from cutaway.embeddings.neighbor_kernels import WIDTH, quantize_rows
+        from cutaway.embeddings.lane_code import LANES
+        from cutaway.embeddings.neighbor_kernels import quantize_rows
 
         rows, dim = vectors.shape
-        self._codes = np.empty((rows, -(-dim // WIDTH) * WIDTH), dtype=np.int8)
+        self._codes = np.zeros((-(-rows // LANES), -(-dim // 2), LANES, 2), dtype=np.int8)
         self._scales = np.empty(rows, dtype=np.float32)
         self._slacks = np.empty(rows, dtype=np.float32)
 
         def quantize(start: int) -> None:
             some = slice(start, start + ROWS_AT_A_TIME)
             block = np.array(vectors[some], order="C")  # kernels take what may be written
-            quantize_rows(block, lengths[some], self._codes[some], self._scales[some], self._slacks[some])
+            codes = self._codes[start // LANES : (start + ROWS_AT_A_TIME) // LANES]
+            quantize_rows(block, lengths[some], codes, self._scales[some], self._slacks[some])
 
         list(threads().map(quantize, range(0, rows, ROWS_AT_A_TIME)))
+        self._most_slack = float(self._slacks.max(initial=0.0))
 
     def candidates(self, query: NDArray[np.float64], count: int) -> NDArray[np.int64]:
         """Return every row that may be among the `count` nearest, in rising order.
@@ -62,27 +65,32 @@ class ByteTable:
         """
         from cutaway.embeddings.neighbor_kernels import scan_codes
 
+        rows = len(self._scales)
         step = float(np.abs(query).max()) / QUERY_LEVELS
-        codes = np.zeros(self._codes.shape[1], dtype=np.int16)
+        codes = np.zeros(2 * self._codes.shape[1], dtype=np.int16)
         codes[: len(query)] = np.rint(query / step)
         slack = float(np.sqrt(((query - step * codes[: len(query)]) ** 2).sum()))
-        steps = np.array([step, slack * (1 + float(self._slacks.max(initial=0.0))) + 1e-7])
-        parts = max(1, min(thread_count(), len(self._codes) // ROWS_PER_THREAD))
-        bounds = np.linspace(0, len(self._codes), parts + 1).astype(np.int64)
+        steps = np.array([step, slack * (1 + self._most_slack) + 1e-7])
+        flat = self._codes.reshape(-1)
+        starts = iter(range(0, rows, ROWS_OF_PART))  # the next one goes to whichever thread is free
+        done: list[tuple[int, NDArray[np.int32], NDArray[np.float64]]] = []
 
-        def scan(part: int) -> tuple[NDArray[np.float64], NDArray[np.int32], NDArray[np.float64]]:
-            rows = bounds[part : part + 2]
-            best = np.empty(count)
-            found, highest = np.empty(rows[1] - rows[0], np.int32), np.empty(rows[1] - rows[0])
-            kept = scan_codes(
-                self._codes, self._scales, self._slacks, codes, steps, rows, best, found, highest
-            )
-            return best, found[:kept], highest[:kept]
+        def scan() -> NDArray[np.float64]:
+            best = np.full(count, -np.inf)
+            for start in starts:
+                part = np.array([start, min(rows, start + ROWS_OF_PART)])
+                found, highest = np.empty(part[1] - start, np.int32), np.empty(part[1] - start)
+                kept = scan_codes(flat, self._scales, self._slacks, codes, steps, part, best, found, highest)
+                done.append((start, found[:kept], highest[:kept]))
+            return best
 
-        done = list(threads().map(scan, range(parts))) if parts > 1 else [scan(0)]
-        lowest = np.partition(np.concatenate([best for best, _, _ in done]), -count)[-count]
-        near = [found[highest >= lowest] for _, found, highest in done]
-        return np.concatenate(near).astype(np.int64)
+        others = min(thread_count(), -(-rows // ROWS_OF_PART)) - 1
+        helping = [threads().submit(scan) for _ in range(others)]
+        reached = [scan()]  # a thread that no core has taken up by now is not waited for
+        reached += [thread.result() for thread in helping if not thread.cancel()]
+        lowest = np.partition(np.concatenate(reached), -count)[-count]
+        parts = sorted(done, key=lambda part: part[0])
+        return np.concatenate([found[highest >= lowest] for _, found, highest in parts]).astype(np.int64)
 
 
 def thread_count() -> int:

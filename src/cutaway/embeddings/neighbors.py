@@ -1,10 +1,10 @@
 """Exact nearest neighbors: score every row roughly, then settle the few that may win in float64.
 
 Reading the whole table is what a search costs, so the rough scores read it as float32 for the first
-few queries and as bytes from then on (`embeddings.byte_search`); many queries at once share each
-block of rows that was read. A rough score's error has a proven bound, so every row that could be among
-the winners is known; only those are scored again in float64. The answer is the one that float64 would
-give for the whole table.
+few queries and as bytes from then on (`embeddings.byte_search`); many queries at once share the rows read
+(`embeddings.lane_search`). A rough score's error has a proven bound, so every row that could be among the
+winners is known; only those are scored again in float64. The answer is the one that float64 would give
+for the whole table.
 
 Letters: V rows of the table, D dimensions, Q queries, K candidates.
 """
@@ -13,12 +13,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import cached_property
-from itertools import pairwise
+from itertools import repeat
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cutaway.embeddings.byte_search import ByteTable, thread_count, threads
+from cutaway.embeddings.byte_search import ByteTable
+from cutaway.embeddings.lane_search import LaneTable
 from cutaway.embeddings.similarity import ROWS_AT_A_TIME
 
 HALF_ULP = 2.0**-24
@@ -27,15 +28,13 @@ TIE_DECIMALS = 12
 # Lengths between these keep the float32 products clear of overflow and of lost digits.
 SAFE_LENGTHS = (1e-25, 1e30)
 BLOCKS_PER_NEIGHBOR = 64
-# What a block of scores of many queries has: its size stays within a cache.
-QUERIES_AT_A_TIME = 256
-ROWS_TO_SCAN = 4096
+# A table in lanes pays for its making, and takes as much memory again.
+MANY_QUERIES = 24
 # Bytes pay for their making, and for loading the compiler, after a few queries over many rows.
 PLAIN_QUERIES = 2
 SMALL_TABLE = 1 << 20
 # Beyond so many neighbors the scans, which keep them sorted, would be slow.
 MOST_SCANNED = 1000
-ROOM = 4096
 
 
 class ExactSearch:
@@ -89,48 +88,19 @@ class ExactSearch:
             Row numbers and cosines, as `nearest` returns them.
         """
         most = max((len(rows) for rows in excluded), default=0) if excluded is not None else 0
-        if len(queries) < len(self._vectors) // ROWS_TO_SCAN // 4 or not self._scans(count + most):
-            for at, query in enumerate(queries):
-                yield self.nearest(query, count, excluded[at] if excluded is not None else None)
-            return
-        for start in range(0, len(queries), QUERIES_AT_A_TIME):
-            some = queries[start : start + QUERIES_AT_A_TIME]
-            for at, (query, rows) in enumerate(zip(some, self._scan(some, count + most), strict=True)):
-                left_out = excluded[start + at] if excluded is not None else None
-                if rows is None:
-                    yield self.nearest(query, count, left_out)
-                else:
-                    yield self._ranked(rows, query, count, left_out)
+        near: Iterator[NDArray[np.int64] | None] = repeat(None, len(queries))
+        if len(queries) >= MANY_QUERIES and self._scans(count + most):
+            near = self._lanes.candidates(queries, count + most, self._rounding_error)
+        for at, (query, rows) in enumerate(zip(queries, near, strict=True)):
+            left_out = excluded[at] if excluded is not None else None
+            if rows is None:
+                yield self.nearest(query, count, left_out)
+            else:
+                yield self._ranked(rows, query, count, left_out)
 
     def _scans(self, wanted: int) -> bool:
         """Whether the compiled scans are worth it and can hold what is wanted."""
         return self._vectors.size >= SMALL_TABLE and wanted <= min(MOST_SCANNED, len(self._vectors))
-
-    def _scan(self, queries: NDArray[np.float64], count: int) -> Iterator[NDArray[np.int64] | None]:
-        """Yield each query's candidates; None where they are too many."""
-        from cutaway.embeddings.neighbor_kernels import scan_scores
-
-        small = queries.astype(np.float32)
-        best = np.full((len(queries), count), -2.0, dtype=np.float32)
-        found = np.empty((len(queries), ROOM), dtype=np.int32)
-        kept = np.empty((len(queries), ROOM), dtype=np.float32)
-        counts = np.zeros(len(queries), dtype=np.int64)
-        error, pool = self._rounding_error, threads()
-
-        def scan(scores: NDArray[np.float32], start: int, share: tuple[int, int]) -> None:
-            scan_scores(scores, np.array([start, *share]), error, best, found, kept, counts)
-
-        shares = np.linspace(0, len(queries), thread_count() + 1).astype(np.int64)
-        buffer = np.empty(len(queries) * ROWS_TO_SCAN, dtype=np.float32)
-        for start in range(0, len(self._units), ROWS_TO_SCAN):
-            units = self._units[start : start + ROWS_TO_SCAN]
-            shape = (len(queries), len(units))
-            scores = np.matmul(small, units.T, out=buffer[: shape[0] * shape[1]].reshape(shape))
-            for done in [pool.submit(scan, scores, start, share) for share in pairwise(shares.tolist())]:
-                done.result()
-        for q, filled in enumerate(counts.tolist()):
-            near = kept[q, :filled] >= best[q, -1] - 2 * error
-            yield found[q, :filled][near].astype(np.int64) if filled >= 0 else None
 
     def _settle(
         self,
@@ -170,6 +140,10 @@ class ExactSearch:
         return ByteTable(self._vectors, self.lengths)
 
     @cached_property
+    def _lanes(self) -> LaneTable:
+        return LaneTable(self._vectors, self.lengths)
+
+    @cached_property
     def _table(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """The rows as float32 can multiply them, and what to scale each product by."""
         inverse = np.divide(1.0, self.lengths, out=np.zeros_like(self.lengths), where=self.lengths > 0)
@@ -180,7 +154,7 @@ class ExactSearch:
 
     @cached_property
     def _units(self) -> NDArray[np.float32]:
-        """Every row at length 1: a copy of the table, for many queries or extreme lengths."""
+        """Every row at length 1: a copy of the table, for extreme lengths."""
         units = np.zeros_like(self._vectors)
         for start in range(0, len(units), ROWS_AT_A_TIME):
             length = self.lengths[start : start + ROWS_AT_A_TIME, None]
