@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from cutaway.cli import output
+from cutaway.cli.runs_compare import diff, explain
 from cutaway.cli.runs_export import export
 
 if TYPE_CHECKING:
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from cutaway.training.history import History
 
 app = typer.Typer(no_args_is_help=True, help="Trainings: list, read, compare, explain, export, delete.")
+app.command()(diff)
+app.command()(explain)
 app.command()(export)
 
 SHORT = 6  # digits of an id that are shown: enough to name a run by
