@@ -230,12 +230,16 @@ def run_glove() -> None:
 
 
 def run_finetuning() -> None:
+    import torch
+
+    from cutaway.finetuning.class_loss import class_loss
     from cutaway.finetuning.classifier import Classifier, ClassifierSettings
     from cutaway.finetuning.inputs import InputSettings
     from cutaway.finetuning.lora import LoraSettings, add_adapters
     from cutaway.tokenization.tokenizer import Tokenizer
     from cutaway.transformers.packing import PackedBatch
 
+    class_loss(torch.ones(4, 3), torch.tensor([0, 1, 2, 1]), weights=torch.ones(3))
     encoder = small_bert()
     lora = LoraSettings(rank=3)
     add_adapters(encoder, lora)

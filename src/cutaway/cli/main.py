@@ -91,6 +91,7 @@ def _app(words: Sequence[str]) -> typer.Typer:
         add_completion=False,
         pretty_exceptions_enable=False,
         rich_markup_mode=None,
+        context_settings={"token_normalize_func": _dashed},
         help="Language models with the side taken off: five rooms from text to a fine-tuned classifier.",
     )
     app.callback()(_options)
@@ -102,6 +103,11 @@ def _app(words: Sequence[str]) -> typer.Typer:
         else:
             app.command(name, help=None if name == wanted else verb.help)(found)
     return app
+
+
+def _dashed(option: str) -> str:
+    """Read --batch_tokens as --batch-tokens: other tools of the field write underscores."""
+    return option.replace("_", "-")
 
 
 def _load(verb: Verb) -> Any:

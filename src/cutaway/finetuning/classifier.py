@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal, get_args
 
 import numpy as np
 import torch
@@ -31,6 +32,8 @@ from cutaway.transformers.trace import trace_bert
 # So many rows of so many tokens are enough for the encoder to prepare its blocks.
 _WARM = 32
 
+Method = Literal["lora", "full", "head"]
+
 
 @dataclass(frozen=True, kw_only=True)
 class ClassifierSettings:
@@ -41,16 +44,20 @@ class ClassifierSettings:
         labels: the classes, in the order of the head's outputs.
         inputs: row length and truncation.
         lora: the adapters.
+        method: what learns: "lora" the adapters and the head, "full" all weights, "head" the head alone.
     """
 
     base: str
     labels: tuple[str, ...]
     inputs: InputSettings
     lora: LoraSettings
+    method: Method = "lora"
 
     def __post_init__(self) -> None:
         if len(self.labels) < 2 or len(set(self.labels)) != len(self.labels):
             raise UsageError(f"a classifier needs two distinct labels or more, not {list(self.labels)}")
+        if self.method not in get_args(Method):
+            raise UsageError(f"method is {self.method!r}: choose one of {list(get_args(Method))}")
 
 
 class Classifier(nn.Module):
@@ -74,16 +81,23 @@ class Classifier(nn.Module):
 
     @classmethod
     def create(cls, settings: ClassifierSettings) -> Classifier:
-        """Return an untrained classifier over a pretrained encoder, with adapters in place.
+        """Return an untrained classifier over a pretrained encoder, ready to learn.
 
         Args:
             settings: base, labels, row length, adapters.
 
         Returns:
-            The classifier; the adapters and the head are what trains.
+            The classifier; what its method names is what trains.
         """
         encoder = Bert.load(settings.base)
-        add_adapters(encoder, settings.lora)
+        encoder.requires_grad_(settings.method == "full")
+        if settings.method == "lora":
+            add_adapters(encoder, settings.lora)
+        if settings.method == "full":
+            # Nobody reads the pooler; of the word table a batch reads some rows (training/lazy_adamw.py).
+            if encoder.pooler is not None:
+                encoder.pooler.requires_grad_(False)
+            encoder.embeddings.token.sparse = True
         return cls(settings, encoder, Tokenizer.load(settings.base))
 
     @classmethod

@@ -8,8 +8,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from cutaway.finetuning.measures.by_class import macro_f1, matthews
+
 Probabilities = NDArray[np.floating]
 Classes = NDArray[np.int64]
+
+MEASURES = ("loss", "accuracy", "f1", "mcc", "calibration_error")
 
 # Probabilities below this are counted as this: one certain mistake shall not make the mean infinite.
 FLOOR = 1e-12
@@ -79,14 +83,17 @@ def confusion(probabilities: Probabilities, truth: Classes) -> NDArray[np.int64]
 
 
 def measure(probabilities: Probabilities, truth: Classes) -> dict[str, float]:
-    """Return loss (nats), accuracy and calibration error together.
+    """Return all of `MEASURES`: loss in nats, accuracy, macro F1, MCC, calibration error.
 
     Args:
         probabilities: (B, C) float.
         truth: (B,) int.
     """
+    counts = confusion(probabilities, truth)
     return {
         "loss": log_loss(probabilities, truth),
         "accuracy": accuracy(probabilities, truth),
+        "f1": macro_f1(counts),
+        "mcc": matthews(counts),
         "calibration_error": calibration_error(probabilities, truth),
     }

@@ -1,6 +1,7 @@
 """A trained classifier on disk: adapters and head in safetensors, the rest in config.json.
 
-The pretrained encoder is not stored again: the config names it and the sha256 of its weights.
+The pretrained encoder is not stored again: the config names it and the sha256 of its weights. Where all
+weights were trained, the encoder stands in a checkpoint folder of its own, which others load too.
 """
 
 from __future__ import annotations
@@ -22,10 +23,13 @@ from cutaway.core.home import runs_home
 from cutaway.finetuning.classifier import Classifier, ClassifierSettings
 from cutaway.finetuning.inputs import InputSettings
 from cutaway.finetuning.lora import LoraSettings
+from cutaway.tokenization.tokenizer import Tokenizer
+from cutaway.transformers.bert import Bert
 
 FORMAT = "cutaway-classifier/1"
 WEIGHTS = "model.safetensors"
 CONFIG = "config.json"
+ENCODER = "encoder"
 
 
 def save_classifier(classifier: Classifier, folder: Path) -> None:
@@ -35,10 +39,14 @@ def save_classifier(classifier: Classifier, folder: Path) -> None:
         classifier: adapters not yet merged.
         folder: made if it is not there.
     """
+    full = classifier.settings.method == "full"
+    if full:
+        classifier.tokenizer.save(folder / ENCODER / "tokenizer.json")
+        classifier.encoder.save(folder / ENCODER)
     trained = {
         name: parameter.detach().contiguous()
         for name, parameter in classifier.named_parameters()
-        if parameter.requires_grad
+        if parameter.requires_grad and not (full and name.startswith("encoder."))
     }
     with whole_file(folder / WEIGHTS) as part:
         save_file(trained, part)
@@ -47,6 +55,7 @@ def save_classifier(classifier: Classifier, folder: Path) -> None:
         **asdict(classifier.settings),
         "base_sha256": classifier.encoder.sha256,
         "weights_sha256": sha256_of(folder / WEIGHTS),
+        **({"encoder_sha256": sha256_of(folder / ENCODER / WEIGHTS)} if full else {}),
     }
     write_text(folder / CONFIG, json.dumps(config, indent=2) + "\n")
 
@@ -62,21 +71,36 @@ def load_classifier(run_or_name: str | Path) -> Classifier:
 
     Raises:
         FormatError: the config or the weights are damaged, or made for another base.
-        ChecksumError: the weights are not the ones that the config was written for.
     """
     folder = find_folder(run_or_name)
     config = _read_config(folder / CONFIG)
-    actual = sha256_of(folder / WEIGHTS)
-    if actual != config["weights_sha256"]:
-        raise ChecksumError(
-            f"{folder / WEIGHTS} has sha256 {actual[:12]}…, its config says "
-            f"{config['weights_sha256'][:12]}…: the file was damaged or replaced"
-        )
-    classifier = Classifier.create(_settings(config, folder / CONFIG))
-    if config["base_sha256"] != classifier.encoder.sha256:
-        raise FormatError(f"{folder} was trained over another {config['base']} than the one on this machine")
+    _check(folder / WEIGHTS, config.get("weights_sha256"))
+    settings = _settings(config, folder / CONFIG)
+    if settings.method == "full":
+        _check(folder / ENCODER / WEIGHTS, config.get("encoder_sha256"))
+        encoder = Bert.load(folder / ENCODER)
+        classifier = Classifier(settings, encoder.requires_grad_(False), Tokenizer.load(folder / ENCODER))
+    else:
+        classifier = Classifier.create(settings)
+        if config.get("base_sha256") != classifier.encoder.sha256:
+            raise FormatError(
+                f"{folder} was trained over another {config['base']} than the one on this machine"
+            )
     _fill(classifier, folder / WEIGHTS)
     return classifier.merge()
+
+
+def _check(path: Path, expected: Any) -> None:
+    if not isinstance(expected, str):
+        raise FormatError(f"{path.name} has no sha256 in its config: the config is not whole")
+    if not path.is_file():
+        raise MissingFileError(f"{path} is not there: the config names it")
+    actual = sha256_of(path)
+    if actual != expected:
+        raise ChecksumError(
+            f"{path} has sha256 {actual[:12]}…, its config says {expected[:12]}…: the file was damaged or "
+            "replaced"
+        )
 
 
 def find_folder(run_or_name: str | Path) -> Path:
@@ -120,6 +144,7 @@ def _settings(config: dict[str, Any], path: Path) -> ClassifierSettings:
             labels=tuple(config["labels"]),
             inputs=InputSettings(**config["inputs"]),
             lora=LoraSettings(**lora),
+            method=config.get("method", "lora"),
         )
     except CutawayError:
         raise

@@ -10,7 +10,7 @@ import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, get_args, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -24,6 +24,11 @@ from cutaway.training.stopping import Stop
 
 __all__ = ["Epoch", "History", "Listener", "LoopSettings", "Step", "Task", "fit"]
 
+Unfreezing = Literal["all", "gradual"]
+
+# Validation measures that are better the lower they are.
+LOWER = frozenset({"loss", "calibration_error", "nats_a_character", "perplexity"})
+
 
 @dataclass(frozen=True, kw_only=True)
 class LoopSettings:
@@ -31,19 +36,46 @@ class LoopSettings:
 
     Attributes:
         epochs: passes over the data, at most.
-        patience: stop after so many epochs without a lower validation loss.
+        patience: stop after so many epochs without a better one.
         seed: of every random choice.
-        optimizer: rate, decay, warm-up, clipping.
+        best_by: the validation measure that tells which epoch is better: of those in `LOWER` the lower,
+            of all others the higher.
+        accumulate: batches whose gradients make one step, each example weighing the same.
+        unfreezing: "all" trains every layer from the first step; "gradual" the head alone in the first
+            epoch, and one layer more in each that follows.
+        optimizer: rate, schedule, decay, clipping.
     """
 
     epochs: int = 3
     patience: int = 2
     seed: int = 0
+    best_by: str = "loss"
+    accumulate: int = 1
+    unfreezing: Unfreezing = "all"
     optimizer: OptimizerSettings = field(default_factory=OptimizerSettings)
 
     def __post_init__(self) -> None:
         if self.epochs < 1 or self.patience < 1:
             raise UsageError(f"epochs ({self.epochs}) and patience ({self.patience}) start at 1")
+        if self.accumulate < 1:
+            raise UsageError(f"accumulate is {self.accumulate}: a step takes one batch or more")
+        if self.unfreezing not in get_args(Unfreezing):
+            raise UsageError(f"unfreezing is {self.unfreezing!r}: choose one of {list(get_args(Unfreezing))}")
+
+    def beats(self, measures: Mapping[str, float], best: Mapping[str, float]) -> bool:
+        """Tell whether an epoch is better than the best so far.
+
+        Args:
+            measures: the epoch's.
+            best: the best one's.
+
+        Raises:
+            UsageError: the measure that decides is not among them.
+        """
+        if self.best_by not in measures:
+            raise UsageError(f"best_by is {self.best_by!r}: the validation tells {sorted(measures)}")
+        mine, theirs = measures[self.best_by], best[self.best_by]
+        return mine < theirs if self.best_by in LOWER else mine > theirs
 
 
 class Task(Protocol):
@@ -60,7 +92,7 @@ class Task(Protocol):
         """Return a batch's mean loss and how many examples it holds."""
 
     def validate(self) -> Mapping[str, float]:
-        """Return measures on held-out examples; "loss" is the one that is watched."""
+        """Return measures on held-out examples, "loss" among them."""
 
     def keep(self, epoch: int) -> None:
         """Keep the weights as they are: the best so far."""
@@ -74,10 +106,18 @@ class Counting(Protocol):
         """Return how many tokens a batch holds."""
 
 
+@runtime_checkable
+class Layered(Protocol):
+    """A task whose model has layers: they may learn at rates of their own, or one after another."""
+
+    def depth(self, name: str) -> int:
+        """Return how many layers lie above a parameter: 0 for the head."""
+
+
 def fit(
     task: Task, settings: LoopSettings, listen: Listener, *, checkpoints: Checkpoints | None = None
 ) -> History:
-    """Train until the epochs are over or the validation loss stops falling.
+    """Train until the epochs are over or the validation gets no better.
 
     With checkpoints, a training that was ended by anything goes on where its newest one stands: on a
     CPU with one thread, the weights come out bit for bit as if nothing had happened.
@@ -111,47 +151,52 @@ class Training:
     def __init__(self, task: Task, settings: LoopSettings, listen: Listener) -> None:
         torch.manual_seed(settings.seed)
         self.task, self.settings, self.listen = task, settings, listen
-        self.optimizer = adamw(task.model.named_parameters(), settings.optimizer)
-        self.trained = [parameter for parameter in task.model.parameters() if parameter.requires_grad]
-        self.epochs = [task.batches(epoch) for epoch in range(settings.epochs)]
-        self.steps = sum(len(batches) for batches in self.epochs)
+        layered = task if isinstance(task, Layered) else None
+        if layered is None and (settings.unfreezing != "all" or settings.optimizer.layer_decay != 1):
+            raise UsageError("this model has no layers to unfreeze, or to give rates of their own")
+        depth = layered.depth if layered else None
+        self.optimizer = adamw(task.model.named_parameters(), settings.optimizer, depth)
+        named = [(name, p) for name, p in task.model.named_parameters() if p.requires_grad]
+        self.trained = [parameter for _, parameter in named]
+        self.depths = [depth(name) if depth else 0 for name, _ in named]
+        self.epochs = [_steps(task.batches(epoch), settings.accumulate) for epoch in range(settings.epochs)]
+        self.steps = sum(len(steps) for steps in self.epochs)
         self.history = History()
         self.since_best = 0
 
     def go(self, saving: Saving | None = None) -> History:
         """Take what steps are left."""
         first = 0
-        for number, batches in enumerate(self.epochs, start=1):
+        for number, steps in enumerate(self.epochs, start=1):
             if number > len(self.history.epochs) and self.since_best < self.settings.patience:
-                self._train(batches, first, saving)
+                if self.settings.unfreezing == "gradual":
+                    self._thaw(number)
+                self._train(steps, first, saving)
+                self._thaw(None)
                 self._finish(number, first, saving)
-            first += len(batches)
+            first += len(steps)
         return self.history
 
-    def _train(self, batches: Sequence[Any], first: int, saving: Saving | None) -> None:
+    def _thaw(self, layers: int | None) -> None:
+        """Let so many layers from the top learn, the others stay as they are; None means all."""
+        for parameter, depth in zip(self.trained, self.depths, strict=True):
+            parameter.requires_grad_(layers is None or depth < layers)
+
+    def _train(self, steps: Sequence[Sequence[Any]], first: int, saving: Saving | None) -> None:
         """Take an epoch's steps, from where it stands."""
         self.task.model.train()
-        for at in range(len(self.history.steps) - first, len(batches)):
-            step = self._step(batches[at])
+        for at in range(len(self.history.steps) - first, len(steps)):
+            step = self._step(steps[at])
             self.history.steps.append(step)
             self.listen(step, self.steps)
             if saving:
-                saving.after_step(left=len(batches) - at - 1)
+                saving.after_step(left=len(steps) - at - 1)
 
-    def _step(self, batch: Any) -> Step:
+    def _step(self, batches: Sequence[Any]) -> Step:
         started = time.perf_counter()
-        at, limit = len(self.history.steps), self.settings.optimizer.clip
+        at = len(self.history.steps)
         rate = rate_at(at, self.steps, self.settings.optimizer)
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
-        loss, examples = self.task.loss(batch)
-        value = float(loss.detach())
-        self._check("loss", value, rate)
-        loss.backward()  # type: ignore[no-untyped-call]
-        norm = clip(self.trained, limit)
-        self._check("gradient's norm", norm, rate)
-        self.optimizer.step()
-        self.optimizer.zero_grad(set_to_none=True)
+        value, examples, norm = self.move(batches, rate)
         seconds = time.perf_counter() - started
         return Step(
             step=at + 1,
@@ -160,8 +205,44 @@ class Training:
             gradient_norm=norm,
             examples=examples,
             seconds=seconds,
-            tokens=self.task.tokens(batch) if isinstance(self.task, Counting) else 0,
+            tokens=sum(map(self.task.tokens, batches)) if isinstance(self.task, Counting) else 0,
         )
+
+    def move(self, batches: Sequence[Any], rate: float) -> tuple[float, int, float]:
+        """Take one step, with a rate.
+
+        Args:
+            batches: whose examples make the step.
+            rate: of the top layer.
+
+        Returns:
+            The mean loss before the step, the number of examples, the gradient's norm.
+        """
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate * group["share"]
+        value, examples = self._gradients(batches, rate)
+        norm = clip(self.trained, self.settings.optimizer.clip)
+        self._check("gradient's norm", norm, rate)
+        self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
+        return value, examples, norm
+
+    def _gradients(self, batches: Sequence[Any], rate: float) -> tuple[float, int]:
+        """Fill in the gradients of the mean loss over all examples; return it and their number."""
+        total, examples = 0.0, 0
+        for batch in batches:
+            loss, count = self.task.loss(batch)
+            value = float(loss.detach())
+            self._check("loss", value, rate)
+            weight = count if len(batches) > 1 else 1
+            (loss * weight).backward()  # type: ignore[no-untyped-call]
+            total, examples = total + value * weight, examples + count
+        if len(batches) == 1:
+            return total, examples
+        for parameter in self.trained:
+            if parameter.grad is not None:
+                parameter.grad.div_(examples)
+        return total / examples, examples
 
     def _check(self, name: str, value: float, rate: float) -> None:
         """Stop before weights are touched by what is no number."""
@@ -179,7 +260,8 @@ class Training:
         own = self.history.steps[first:]
         weight = sum(step.examples for step in own)
         epochs = self.history.epochs
-        best = not epochs or validation["loss"] < self.history.best.validation["loss"]
+        so_far = self.history.best.validation if epochs else validation
+        best = self.settings.beats(validation, so_far) or not epochs
         if best:
             self.task.keep(number)
         self.since_best = 0 if best else self.since_best + 1
@@ -200,3 +282,8 @@ class Training:
         """Return the task's measures."""
         with torch.no_grad():
             return self.task.validate()
+
+
+def _steps(batches: Sequence[Any], accumulate: int) -> list[Sequence[Any]]:
+    """Put so many batches into each step; the last one takes what is left."""
+    return [batches[at : at + accumulate] for at in range(0, len(batches), accumulate)]
