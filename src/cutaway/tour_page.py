@@ -11,8 +11,9 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Literal
 
 from cutaway.core.render import number
+from cutaway.core.shades import SHADES, fill_class
 from cutaway.core.version import VERSION
-from cutaway.tour_page_style import SHADES, fill_class, style
+from cutaway.tour_page_style import style
 
 Json = dict[str, Any]
 Cells = Literal["numbers", "small"]

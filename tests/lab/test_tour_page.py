@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from cutaway.core.render import number
+from cutaway.core.shades import SCALES, SHADES, fill_class
 from cutaway.tour import tour
 from cutaway.tour_page import tour_page
-from cutaway.tour_page_style import SCALES, SHADES, fill_class, style
+from cutaway.tour_page_style import style
 
 SENTENCE = "I love learning about LLMs"
 

@@ -1,8 +1,7 @@
-"""A trace for people: a `rich` renderable for terminals, HTML for notebooks."""
+"""A trace for people at a terminal: a `rich` renderable."""
 
 from __future__ import annotations
 
-import html
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -46,20 +45,6 @@ def to_rich(trace: Trace) -> Any:
             grid.add_row(*[Text(cell) for cell in row])
         parts.append(grid)
     return Group(*parts)
-
-
-def to_html(trace: Trace) -> str:
-    """Return the trace as an HTML fragment; every text in it is escaped."""
-    parts = [f"<h4>{html.escape(trace.title)}</h4>"]
-    parts += [f"<div>{html.escape(name)}: {html.escape(_cell(v))}</div>" for name, v in trace.facts.items()]
-    for step in trace.steps:
-        where = f"{step.source.file}:{step.source.line} {step.source.symbol}"
-        parts.append(f"<p><code>{html.escape(step.formula)}</code> <small>{html.escape(where)}</small></p>")
-        columns, rows = _grid(trace, step.output)
-        head = "".join(f"<th>{html.escape(column)}</th>" for column in columns)
-        body = "".join("<tr>" + "".join(f"<td>{html.escape(c)}</td>" for c in row) + "</tr>" for row in rows)
-        parts.append(f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>")
-    return "\n".join(parts)
 
 
 def _grid(trace: Trace, output: str) -> tuple[list[str], list[list[str]]]:

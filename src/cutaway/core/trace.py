@@ -13,8 +13,8 @@ from __future__ import annotations
 
 import base64
 import sys
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import FrameType
 from typing import Any, TypeVar
@@ -111,6 +111,7 @@ class Trace:
         steps: the equations, in order.
         labels: for an axis name, the label of each position (tokens, mostly).
         facts: single values worth showing: a probability, the model's sha256.
+        picture: draws the trace as SVG, where its room has a picture of its own; notebooks show it.
     """
 
     title: str
@@ -119,6 +120,7 @@ class Trace:
     steps: tuple[Step, ...] = ()
     labels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     facts: Mapping[str, Cell] = field(default_factory=dict)
+    picture: Callable[[Trace], str] | None = field(default=None, compare=False, repr=False)
 
     def __getitem__(self, name: str) -> NDArray[Any]:
         """Return the values of the array called `name`."""
@@ -139,6 +141,26 @@ class Trace:
                 return step
         raise UnknownNameError(f"no step of this trace computed {output!r}")
 
+    def at(self, **places: int) -> Trace:
+        """Return the trace at one place of some axes: `trace.at(layer=1, head=7)`.
+
+        Args:
+            places: for the name of an axis, where on it, from 0; negative ones count from the end.
+
+        Returns:
+            The same trace, arrays that have one of the axes cut there; tables and other arrays unchanged.
+
+        Raises:
+            UnknownNameError: no array has an axis of that name.
+            ShapeError: an array is not that long.
+        """
+        known = {axis for array in self.arrays.values() for axis in array.axes}
+        if missing := sorted(set(places) - known):
+            raise UnknownNameError(f"no array has an axis {missing[0]!r}: there are {sorted(known)}")
+        arrays = {name: _cut(array, places) for name, array in self.arrays.items()}
+        said = ", ".join(f"{axis} {place}" for axis, place in places.items())
+        return replace(self, title=f"{self.title}: {said}", arrays=arrays, picture=None)
+
     def to_json(self) -> dict[str, Any]:
         """Return the whole trace as plain JSON values, arrays as base64."""
         return {
@@ -158,7 +180,7 @@ class Trace:
 
     def _repr_html_(self) -> str:
         """Render for a notebook."""
-        from cutaway.core.render import to_html
+        from cutaway.core.notebook import to_html
 
         return to_html(self)
 
@@ -185,6 +207,7 @@ class Recorder:
         self._steps: dict[str, Step] = {}
         self._labels: dict[str, tuple[str, ...]] = {}
         self._facts: dict[str, Cell] = {}
+        self._picture: Callable[[Trace], str] | None = None
 
     def keep(
         self, name: str, value: Value, *, axes: Sequence[str], formula: str, inputs: Sequence[str] = ()
@@ -233,6 +256,10 @@ class Recorder:
         """Record a single value that is not an array."""
         self._facts[name] = value
 
+    def draw(self, picture: Callable[[Trace], str]) -> None:
+        """Name what draws the finished trace."""
+        self._picture = picture
+
     def finish(self) -> Trace:
         """Return the trace; rows kept one by one become arrays."""
         for name, (axes, rows) in self._rows.items():
@@ -244,6 +271,7 @@ class Recorder:
             steps=tuple(self._steps.values()),
             labels=dict(self._labels),
             facts=dict(self._facts),
+            picture=self._picture,
         )
 
     def _add_step(self, output: str, formula: str, inputs: Sequence[str], frame: FrameType) -> None:
@@ -257,6 +285,16 @@ def _source(frame: FrameType) -> Source:
     path = Path(code.co_filename)
     file = path.relative_to(PACKAGE.parent).as_posix() if path.is_relative_to(PACKAGE) else path.name
     return Source(file=file, symbol=code.co_qualname, line=frame.f_lineno)
+
+
+def _cut(array: NamedArray, places: Mapping[str, int]) -> NamedArray:
+    """Take one place of each axis that is named."""
+    for axis, size in zip(array.axes, array.values.shape, strict=True):
+        if axis in places and not -size <= places[axis] < size:
+            raise ShapeError(f"array {array.name!r} has {size} places on {axis!r}, not {places[axis]}")
+    index = tuple(places.get(axis, slice(None)) for axis in array.axes)
+    axes = tuple(axis for axis in array.axes if axis not in places)
+    return NamedArray(name=array.name, axes=axes, values=array.values[index])
 
 
 def _named(name: str, axes: Sequence[str], values: NDArray[Any]) -> NamedArray:

@@ -11,6 +11,7 @@ import numpy as np
 
 from cutaway.core.trace import Recorder, Trace
 from cutaway.embeddings.steps import Floats, Step, pull, sigmoid
+from cutaway.embeddings.tug_picture import tug_picture
 
 
 def trace_step(
@@ -83,4 +84,5 @@ def trace_step(
     )
     rec.fact("loss", done.loss)
     rec.fact("rate", rate)
+    rec.draw(tug_picture)
     return rec.finish()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -177,16 +178,7 @@ class Snapshots:
         if progress.words * self._times >= progress.total * (len(self.traces) + 1):
             taken = model.trace(*self._asked, rate=progress.rate)
             facts = {**taken.facts, "words": progress.words, "epoch": progress.epoch}
-            self.traces.append(
-                Trace(
-                    title=taken.title,
-                    arrays=taken.arrays,
-                    tables=taken.tables,
-                    steps=taken.steps,
-                    labels=taken.labels,
-                    facts=facts,
-                )
-            )
+            self.traces.append(replace(taken, facts=facts))
 
 
 def sides_of(job: Job) -> Sides:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from cutaway.core.trace import Cell, Recorder, Trace
 from cutaway.tokenization.aligned import AlignedText
+from cutaway.tokenization.forest_picture import forest_picture
 from cutaway.tokenization.graphemes import graphemes
 from cutaway.tokenization.models.wordpiece import WordPiece
 from cutaway.tokenization.normalizers.bert import Bert
@@ -79,6 +80,7 @@ def trace_text(text: str, path: OpenPath, vocabulary: Vocabulary) -> Trace:
         inputs=("tries" if isinstance(model, WordPiece) else "steps",),
     )
     rec.label("token", [str(row[1]) for row in tokens])
+    rec.draw(forest_picture)
     return rec.finish()
 
 
