@@ -63,7 +63,7 @@ def test_two_hosts_are_refused(client: TestClient) -> None:
 def test_writing_from_elsewhere_is_refused(client: TestClient, origin: str, method: str) -> None:
     answer = client.request(method, "/api/tour", headers={"origin": origin}, json=SENTENCE)
     assert answer.status_code == 403
-    assert "not from the lab's page" in answer.json()["error"]
+    assert "not from a page of this server" in answer.json()["error"]
 
 
 def test_writing_from_the_page_or_from_no_page_is_not(client: TestClient) -> None:

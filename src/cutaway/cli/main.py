@@ -36,6 +36,7 @@ VERBS = {
     "evaluate": Verb(module="predict", symbol="evaluate", help="Score a trained model on labelled texts."),
     "predict": Verb(module="predict", symbol="predict", help="Label texts with a trained model."),
     "runs": Verb(module="runs", symbol="app", help="Trainings: list, read, compare, explain, export."),
+    "serve": Verb(module="serve", symbol="serve", help="Trained models over HTTP."),
     "catalog": Verb(module="catalog", symbol="app", help="Known data and models: list, fetch, verify."),
     "lab": Verb(module="lab", symbol="lab", help="The web lab on 127.0.0.1."),
     "verify": Verb(module="verify", symbol="verify", help="Measure again every figure the README claims."),

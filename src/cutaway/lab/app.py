@@ -6,26 +6,24 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from fastapi import FastAPI, Request
-from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse, Response
+from fastapi import FastAPI
+from fastapi.responses import Response
 from fastapi.staticfiles import StaticFiles
-from starlette.exceptions import HTTPException
 from starlette.types import Scope
 
-from cutaway.core.errors import CutawayError, MissingFileError
+from cutaway.core.errors import MissingFileError
 from cutaway.core.version import VERSION
 from cutaway.lab.answers.answer import Problem
+from cutaway.lab.errors import answer_errors
 from cutaway.lab.jobs.supervisor import Supervisor
 from cutaway.lab.routes import catalog, figures, health, jobs, tour
-from cutaway.lab.security import HEADERS, Guard
+from cutaway.lab.security import Guard
 
 STATIC = Path(__file__).parent / "static"
 # Addresses of the page: its script reads the address and draws the room.
 PAGES = frozenset(
     {"tokenization", "embeddings", "recurrent", "transformers", "finetuning", "runs", "catalog"}
 )
-SERVER_SIDE = frozenset({4, 5})  # exit codes that are not the fault of what was sent
 
 
 def create_app(*, static: Path | None = None, supervisor: Supervisor | None = None) -> FastAPI:
@@ -58,10 +56,7 @@ def create_app(*, static: Path | None = None, supervisor: Supervisor | None = No
     )
     app.state.supervisor, app.state.streams = supervisor or Supervisor(), 0
     app.add_middleware(Guard)
-    app.add_exception_handler(CutawayError, _own_error)
-    app.add_exception_handler(RequestValidationError, _wrong_body)
-    app.add_exception_handler(HTTPException, _http_error)
-    app.add_exception_handler(Exception, _unexpected)
+    answer_errors(app, command="cutaway lab", hints={"/api/tour": '{"text": "..."}'})
     app.include_router(health.router)
     for room in (tour, figures, catalog, jobs):
         app.include_router(room.router)
@@ -84,33 +79,3 @@ class Page(StaticFiles):
         fixed = path.startswith("assets/")
         response.headers["cache-control"] = "public, max-age=31536000, immutable" if fixed else "no-cache"
         return response
-
-
-def _line(status: int, reason: str, headers: dict[str, str] | None = None) -> JSONResponse:
-    return JSONResponse({"error": " ".join(reason.split())}, status_code=status, headers=headers)
-
-
-def _own_error(request: Request, error: Exception) -> JSONResponse:
-    code = error.exit_code if isinstance(error, CutawayError) else 1
-    return _line(503 if code in SERVER_SIDE else 422, str(error))
-
-
-def _wrong_body(request: Request, error: Exception) -> JSONResponse:
-    """Name the first thing that is wrong; what was sent is not sent back."""
-    first = error.errors()[0] if isinstance(error, RequestValidationError) else {}
-    place = ".".join(str(part) for part in first.get("loc", ()) if part != "body") or "body"
-    hint = '; send {"text": "..."}' if request.url.path == "/api/tour" else ""
-    return _line(422, f"{place}: {first.get('msg', 'wrong')}{hint}")
-
-
-def _http_error(request: Request, error: Exception) -> JSONResponse:
-    if not isinstance(error, HTTPException):
-        return _line(500, "the lab could not answer")
-    headers = dict(error.headers) if error.headers else None
-    return _line(error.status_code, f"{request.url.path[:200]}: {error.detail}", headers)
-
-
-def _unexpected(request: Request, error: Exception) -> JSONResponse:
-    # Answered outside the guard, so its headers are put on here.
-    reason = f"unexpected {type(error).__name__}: {error} (a bug: `cutaway lab --debug` shows where)"
-    return _line(500, reason, HEADERS)

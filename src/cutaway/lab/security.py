@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import re
 from dataclasses import dataclass
+from typing import Literal
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import JSONResponse
@@ -20,6 +21,8 @@ BODY_SECONDS = 15.0
 
 READING_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 LOOPBACK_HOST = re.compile(r"(localhost|127\.0\.0\.1|\[::1\])(:[0-9]{1,5})?", re.ASCII | re.IGNORECASE)
+
+Hosts = Literal["loopback", "any"]
 
 HEADERS = {
     "content-security-policy": (
@@ -48,14 +51,21 @@ class Guard:
         app: what the request goes on to.
         body_limit: the most bytes a body may have, announced or not.
         body_seconds: how long a body may take to arrive.
+        hosts: "any" where something else, such as a token, tells who may ask.
     """
 
     def __init__(
-        self, app: ASGIApp, *, body_limit: int = BODY_LIMIT, body_seconds: float = BODY_SECONDS
+        self,
+        app: ASGIApp,
+        *,
+        body_limit: int = BODY_LIMIT,
+        body_seconds: float = BODY_SECONDS,
+        hosts: Hosts = "loopback",
     ) -> None:
         self._app = app
         self._body_limit = body_limit
         self._body_seconds = body_seconds
+        self._hosts = hosts
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on with its body whole, or answer it here."""
@@ -63,7 +73,7 @@ class Guard:
             await self._app(scope, receive, send)
             return
         headers = Headers(scope=scope)
-        refusal = _refused_sender(scope, headers)
+        refusal = _refused_sender(scope, headers, self._hosts)
         if scope["type"] == "websocket":
             # The lab has no sockets yet; one that comes later still meets the sender's check.
             await (_close_socket(send) if refusal else self._app(scope, receive, send))
@@ -102,19 +112,20 @@ class Guard:
             )
 
 
-def _refused_sender(scope: Scope, headers: Headers) -> Refusal | None:
+def _refused_sender(scope: Scope, headers: Headers, allowed: Hosts) -> Refusal | None:
     hosts = headers.getlist("host")
-    if len(hosts) != 1 or not LOOPBACK_HOST.fullmatch(hosts[0]):
+    if len(hosts) != 1 or (allowed == "loopback" and not LOOPBACK_HOST.fullmatch(hosts[0])):
         named = ", ".join(hosts) or "nothing"
         return Refusal(
             status=400,
-            reason=f"the Host header names {named[:100]!r}: the lab answers only to 127.0.0.1 and localhost",
+            reason=f"the Host header names {named[:100]!r}: it must name 127.0.0.1 or localhost",
         )
     writes = scope["type"] == "websocket" or scope["method"] not in READING_METHODS
     origins = headers.getlist("origin")
     if writes and any(origin.lower() != f"http://{hosts[0].lower()}" for origin in origins):
         return Refusal(
-            status=403, reason=f"the request comes from {', '.join(origins)[:100]!r}, not from the lab's page"
+            status=403,
+            reason=f"the request comes from {', '.join(origins)[:100]!r}, not from a page of this server",
         )
     return None
 

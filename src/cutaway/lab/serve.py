@@ -18,11 +18,12 @@ PORTS_TRIED = 100
 LAST_PORT = 65_535
 
 
-def open_socket(port: int) -> socket.socket:
+def open_socket(port: int, host: str = HOST) -> socket.socket:
     """Take a port of this machine.
 
     Args:
         port: its number; 0 takes any that is free.
+        host: the address to listen on, a number such as 127.0.0.1.
 
     Returns:
         A socket that listens already: a browser opened now waits instead of failing.
@@ -31,13 +32,13 @@ def open_socket(port: int) -> socket.socket:
         ResourceError: the port is taken (the next free one is named) or not ours to take.
     """
     try:
-        return _listen(port)
+        return _listen(port, host)
     except OSError as error:
         if error.errno == errno.EACCES:
             raise ResourceError(f"port {port} needs more rights: try --port {max(port, 7007)}") from error
         if error.errno != errno.EADDRINUSE:
-            raise ResourceError(f"cannot listen on {HOST}:{port}: {error.strerror}") from error
-        raise ResourceError(f"port {port} is in use: try --port {_next_free(port)}") from error
+            raise ResourceError(f"cannot listen on {host}:{port}: {error.strerror}") from error
+        raise ResourceError(f"port {port} is in use: try --port {_next_free(port, host)}") from error
 
 
 def serve(app: FastAPI, listening: socket.socket, *, log: Log = "silent") -> None:
@@ -58,12 +59,12 @@ def serve(app: FastAPI, listening: socket.socket, *, log: Log = "silent") -> Non
     uvicorn.Server(config).run(sockets=[listening])
 
 
-def _listen(port: int) -> socket.socket:
+def _listen(port: int, host: str) -> socket.socket:
     listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     # Not for taking a port that someone listens on: for one whose old connections are still closing.
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        listening.bind((HOST, port))
+        listening.bind((host, port))
         listening.listen(128)
     except OSError:
         listening.close()
@@ -71,10 +72,10 @@ def _listen(port: int) -> socket.socket:
     return listening
 
 
-def _next_free(port: int) -> int:
+def _next_free(port: int, host: str) -> int:
     for candidate in range(port + 1, min(port + PORTS_TRIED, LAST_PORT) + 1):
         try:
-            _listen(candidate).close()
+            _listen(candidate, host).close()
         except OSError:
             continue
         return candidate
