@@ -71,7 +71,7 @@ def test_it_learns_keeps_the_best_and_writes_the_run(table: Path, tmp_path: Path
     assert run.history.epochs[-1].training_loss < run.history.epochs[0].training_loss * 0.8
     assert run.measures["loss"] == min(epoch.validation["loss"] for epoch in run.history.epochs)
     names = {"model.safetensors", "config.json", "settings.json", "history.json", "report.md", "run.json"}
-    names |= {"steps.jsonl", "predictions.parquet"}
+    names |= {"steps.jsonl", "predictions.parquet", "report.html", "README.md"}
     assert {file.name for file in run.folder.iterdir()} == names
     settings = json.loads((run.folder / "settings.json").read_text())
     assert settings["data"]["training"] == 24

@@ -16,8 +16,11 @@ from cutaway.finetuning.finetune_settings import BASE, FinetuneSettings
 from cutaway.finetuning.labelled_task import LabelledTask
 from cutaway.finetuning.report import write_report
 from cutaway.finetuning.run import Run
+from cutaway.finetuning.runs.card import write_card
 from cutaway.finetuning.runs.curves import write_history
+from cutaway.finetuning.runs.evidence import evidence_of
 from cutaway.finetuning.runs.labelled_plan import plan_of
+from cutaway.finetuning.runs.page import write_page
 from cutaway.finetuning.runs.predictions import write_answers
 from cutaway.finetuning.runs.recorder import Plan, recording
 from cutaway.finetuning.saved import CONFIG
@@ -85,6 +88,9 @@ def _trained(
         write_history(folder, history)
         write_answers(folder, task.answers(labelled))
         write_report(run, labelled.pick(split[1]), task.best_probabilities, classifier.settings.labels)
+    seen = evidence_of(recorder.record)
+    write_page(seen)
+    write_card(seen)
     return run
 
 
