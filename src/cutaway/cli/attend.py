@@ -1,8 +1,9 @@
-"""`cutaway attend TEXT`: the attention of a checkpoint, in the terminal."""
+"""`cutaway attend TEXT`: where a checkpoint's heads look, in the terminal or as a page; answers apart."""
 
 from __future__ import annotations
 
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -14,8 +15,14 @@ if TYPE_CHECKING:
     from rich.text import Text
 
     from cutaway.core.trace import Trace
+    from cutaway.finetuning.asking import Opened
+    from cutaway.transformers.explanation import Explanation
     from cutaway.transformers.heads import TellingHead
+    from cutaway.transformers.question import Question
 
+ATTENDING = "all-MiniLM-L6-v2"
+ANSWERING = "sentiment"  # a model that answers, where an answer is asked about
+MODEL_HELP = f"A catalog name, a checkpoint or a run; by default {ATTENDING}, for answers {ANSWERING}."
 # A cell is as dark as the weight is high: the shade from this weight on.
 SHADES = ((0.0, " "), (0.02, "·"), (0.1, "░"), (0.25, "▒"), (0.5, "▓"), (0.75, "█"))
 _MOST_LINKS = 24
@@ -25,34 +32,93 @@ _LONGEST_LABEL = 14
 
 def attend(
     text: str = typer.Argument(help="A text; - reads standard input."),
-    model: str = typer.Option("all-MiniLM-L6-v2", help="A catalog name or a checkpoint folder."),
+    model: str | None = typer.Option(None, help=MODEL_HELP),
     layer: int | None = typer.Option(None, help="Only this layer, counted from 0."),
     head: int | None = typer.Option(None, help="Only this head, counted from 0."),
-    top: int = typer.Option(3, help="How many heads to show, the most telling first."),
+    top: int | None = typer.Option(None, help="How many heads to show, by default 3; or parts, 10."),
+    explain: bool = typer.Option(False, "--explain", help="Take the model's answer apart instead."),
+    answer: str | None = typer.Option(None, help="The label or word to explain; the likeliest if not given."),
+    html: Path | None = typer.Option(None, help="Write a page with all of it, that loads nothing."),
     json: bool = typer.Option(False, "--json", help="Print JSON."),
 ) -> None:
-    """Show which tokens each attention head looks at.
+    """Show which tokens each attention head looks at, or take the model's answer apart.
 
-    The most telling heads come first: those that put much weight, sharply, between content tokens.
+    The most telling heads come first: those that put much weight, sharply, between content tokens. A head
+    that looks somewhere need not matter: --explain tells what each part wrote towards the answer, and what
+    changes without it.
     """
-    from cutaway.tokenization.tokenizer import Tokenizer
-    from cutaway.transformers.bert import Bert
+    from cutaway.finetuning.asking import open_model
 
-    bert = Bert.load(model)
-    encoding = Tokenizer.load(model).encode(output.read_text_argument(text))
-    trace = bert.trace(encoding.ids, tokens=encoding.tokens)
-    heads = choose(trace, layer, head, top)
+    given = output.read_text_argument(text)
+    opened = open_model(model or (ANSWERING if explain or html or answer else ATTENDING))
+    if html:
+        _write_page(opened, given, answer, html)
+        return
+    if explain or answer:
+        _explain(opened, given, answer, top=10 if top is None else top, json=json)
+        return
+    read = opened.read(given)
+    trace = opened.body.trace(read.ids, tokens=read.tokens)
+    heads = choose(trace, layer, head, 3 if top is None else top)
     if json:
         output.print_json(_as_json(trace, heads))
         return
     console = output.console()
-    console.print(f"{bert.name}: {len(encoding.tokens)} tokens", style="bold")
+    console.print(f"{opened.name}: {len(read.tokens)} tokens", style="bold")
     if not heads:
         console.print(
             "Fewer than two content tokens: no head links anything. Name --layer and --head to see one."
         )
     for chosen in heads:
         console.print(draw(trace, chosen, width=console.width))
+
+
+def _explain(opened: Opened, text: str, answer: str | None, *, top: int, json: bool) -> None:
+    from cutaway.cli.attend_answer import answer_json, draw_answer
+    from cutaway.core.errors import UsageError
+    from cutaway.finetuning.asking import ask
+
+    if top < 1:
+        raise UsageError(f"--top is {top}: ask for at least 1 part")
+    asked = ask(opened, text, answer=answer)
+    explained = _all_of(asked.question)
+    if json:
+        output.print_json({"model": opened.name, **answer_json(explained, asked)})
+        return
+    console = output.console()
+    console.print(f"{opened.name}: {len(asked.question.labels)} tokens", style="bold")
+    console.print(draw_answer(explained, asked, top=top))
+
+
+def _write_page(opened: Opened, text: str, answer: str | None, path: Path) -> None:
+    from cutaway.core.files import write_text
+    from cutaway.finetuning.asking import ask
+    from cutaway.transformers.page.page import Heading, attention_page, check_tokens
+
+    read = opened.read(text)
+    check_tokens(len(read.tokens))
+    if opened.answers == "none" and answer is None:
+        trace = opened.body.trace(read.ids, tokens=read.tokens)
+        page = attention_page(Heading(model=opened.name, text=text), trace)
+    else:
+        asked = ask(opened, text, answer=answer)
+        explained = _all_of(asked.question)
+        heading = Heading(model=opened.name, text=text, likeliest=asked.likeliest)
+        page = attention_page(heading, explained.trace, explained)
+    write_text(path, page)
+    output.console().print(f"{path}: {len(page) / 1e6:.1f} MB, open it in a browser", soft_wrap=True)
+
+
+def _all_of(question: Question) -> Explanation:
+    from cutaway.transformers.explanation import explain
+
+    with output.progress() as bars:
+        task = bars.add_task("explaining", total=5, note="")
+
+        def told(what: str) -> None:
+            bars.update(task, description=what, advance=1)
+
+        return explain(question, told)
 
 
 def choose(trace: Trace, layer: int | None, head: int | None, top: int) -> list[TellingHead]:

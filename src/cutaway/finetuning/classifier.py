@@ -208,7 +208,7 @@ class Classifier(nn.Module):
         if any(name.endswith(".base.weight") for name, _ in self.encoder.named_parameters()):
             raise ShapeError("the adapters are not merged: call merge() before trace()")
         row = rows_of(self.tokenizer, [text], self.settings.inputs)[0]
-        tokens = self._token_rows(text)
+        tokens = self.token_rows(text)
         with torch.inference_mode():
             inner = trace_bert(self.encoder, row, tokens=[str(token[0]) for token in tokens])
             return self._trace_head(inner, tokens)
@@ -246,8 +246,12 @@ class Classifier(nn.Module):
         rec.label("label", self.settings.labels)
         return rec.finish()
 
-    def _token_rows(self, text: str) -> list[tuple[str, int, int, int]]:
-        """Token, id and character span of each position the encoder reads."""
+    def token_rows(self, text: str) -> list[tuple[str, int, int, int]]:
+        """Return token, id and character span of each position that the encoder reads.
+
+        Args:
+            text: what does not fit is left out as the settings say.
+        """
         plain = self.tokenizer.encode(text, special=False)
         head, tail = kept(len(plain.ids), self.settings.inputs)
         at = [*range(head), *range(len(plain.ids) - tail, len(plain.ids))]
