@@ -32,6 +32,8 @@ VERBS = {
     "recurrent": Verb(module="recurrent", symbol="app", help="Room 3: LSTM, step by step."),
     "attend": Verb(module="attend", symbol="attend", help="Room 4: the attention of a checkpoint."),
     "pretrain": Verb(module="pretrain", symbol="pretrain", help="Train a model on text without labels."),
+    "generate": Verb(module="generate", symbol="generate", help="Go on with a text, by a language model."),
+    "translate": Verb(module="translate", symbol="translate", help="Translate with a trained translator."),
     "finetune": Verb(module="finetune", symbol="finetune", help="Room 5: your labels, a pretrained model."),
     "evaluate": Verb(module="predict", symbol="evaluate", help="Score a trained model on labelled texts."),
     "predict": Verb(module="predict", symbol="predict", help="Label texts with a trained model."),

@@ -59,7 +59,7 @@ def pretrain(
     from cutaway.transformers.pretraining.masking import MaskingSettings
 
     begin = _begin(start, size, dropout=dropout, vocabulary=vocabulary)
-    _use(threads)
+    use_threads(threads)
     optimizer = OptimizerSettings(rate=rate, warmup=warmup, weight_decay=decay)
     choices: dict[str, Any] = {"objective": objective, "precision": precision, "trained": train}
     settings = PretrainSettings(
@@ -102,7 +102,12 @@ def _train(
         return train_on(read, start=begin, settings=settings, out=folder, listen=listen, saving=keeping)
 
 
-def _use(threads: int) -> None:
+def use_threads(threads: int) -> None:
+    """Let torch use so many cores; 0 leaves the choice to it.
+
+    Raises:
+        UsageError: below 0.
+    """
     import torch
 
     from cutaway.core.errors import UsageError

@@ -1,4 +1,4 @@
-"""`cutaway recurrent`: LSTMs over word vectors and over characters, trained, scored and read."""
+"""`cutaway recurrent`: LSTMs over word vectors and over characters, translators; trained, scored, read."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import typer
 from cutaway.cli import output
 from cutaway.cli.gradients import gradients
 from cutaway.cli.language import generate, train_language
+from cutaway.cli.translator import train_translator
 
 if TYPE_CHECKING:
     from cutaway.finetuning.data import Labelled
@@ -20,6 +21,7 @@ app = typer.Typer(no_args_is_help=True, help="Room 3: LSTM, step by step.")
 app.command()(gradients)
 app.command()(generate)
 app.command("train-language")(train_language)
+app.command("train-translator")(train_translator)
 
 
 @app.command()
