@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cutaway.cli import finetune_options as options
@@ -9,8 +10,10 @@ from cutaway.cli import output
 from cutaway.cli.resuming import resumable, run_folder, saving
 
 if TYPE_CHECKING:
+    from cutaway.finetuning.data import Labelled
     from cutaway.finetuning.finetune import FinetuneSettings
     from cutaway.finetuning.run import Run
+    from cutaway.training.run_folder import SavingSettings
 
 
 def finetune(
@@ -44,34 +47,41 @@ def finetune(
     batch_tokens: options.BatchTokens = 4096,
     seed: options.Seed = 0,
     find_rate: options.FindRate = False,
+    sweep: options.Sweep = None,
+    trials: options.Trials = 20,
     resume: options.Resume = False,
     save_steps: options.SaveSteps = None,
     json: options.Json = False,
 ) -> None:
     """Fine-tune a pretrained encoder on labelled texts."""
-    from cutaway.cli.progress import training_listener
     from cutaway.cli.rate_curve import find_rate as look_for_rate
+    from cutaway.cli.sweep import run_sweep
     from cutaway.cli.training_data import read_for_training, tell_of_data
-    from cutaway.finetuning.finetune import finetune as train
 
     settings = _settings(locals())
+    drawn, columns = (limit, seed), (text, label)
     labelled = read_for_training(
-        data,
-        columns=(text, label),
-        undecodable=undecodable,
-        duplicates=duplicates,
-        drawn=(limit, seed),
+        data, columns=columns, undecodable=undecodable, duplicates=duplicates, drawn=drawn
     )
     tell_of_data(labelled, model, settings)
     if find_rate:
         look_for_rate(labelled, model, settings, json=json)
-        return
-    keeping = saving(resume=resume, every=save_steps)
-    folder = run_folder(out, resume=resume)
+    elif sweep:
+        run_sweep(labelled, model, settings, asked=(sweep, trials), out=out, json=json)
+    else:
+        keeping = saving(resume=resume, every=save_steps)
+        _tell(_trained(labelled, model, settings, run_folder(out, resume=resume), keeping), json)
+
+
+def _trained(
+    labelled: Labelled, model: str, settings: FinetuneSettings, folder: Path, keeping: SavingSettings
+) -> Run:
+    from cutaway.cli.progress import training_listener
+    from cutaway.finetuning.finetune import finetune as train
+
     with resumable(folder), output.progress() as bars:
         listen = training_listener(bars, "fine-tuning")
-        run = train(labelled, model=model, settings=settings, out=folder, listen=listen, saving=keeping)
-    _tell(run, json)
+        return train(labelled, model=model, settings=settings, out=folder, listen=listen, saving=keeping)
 
 
 def _settings(told: dict[str, Any]) -> FinetuneSettings:

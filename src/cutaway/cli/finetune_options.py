@@ -121,6 +121,16 @@ FindRate = Annotated[
     bool,
     typer.Option("--find-rate", help="Train nothing: let the rate grow for 100 steps and suggest one."),
 ]
+Sweep = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="Try settings, optuna drawing them: NAME=LOW..HIGH or NAME=A,B,C, again for each NAME (rate, "
+        "epochs, batch-tokens, rank, truncation, max-tokens, method, schedule, warmup, weight-decay, "
+        "layer-decay, unfreeze, accumulate, smoothing, class-weights). The same command with the same "
+        "--out goes on, or helps from another process."
+    ),
+]
+Trials = Annotated[int, typer.Option(help="Of a sweep, by all processes together.")]
 Resume = Annotated[bool, typer.Option("--resume", "--resume-from-checkpoint", help=RESUME_HELP)]
 SaveSteps = Annotated[int | None, typer.Option(help=STEPS_HELP)]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]

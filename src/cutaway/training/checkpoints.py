@@ -143,7 +143,6 @@ class Checkpoints:
 
         Raises:
             FormatError: there are checkpoints, and every one is damaged.
-            UsageError: the newest belongs to another recipe.
         """
         damage = []
         for position in reversed(self.positions()):
@@ -152,7 +151,7 @@ class Checkpoints:
             except (OSError, ValueError, KeyError, TypeError, safetensors.SafetensorError) as error:
                 damage.append(f"{self.path(position)} is damaged ({' '.join(str(error).split())})")
                 continue
-            _compare(stored, recipe, self.folder)
+            compare_recipes(stored, recipe, self.folder)
             for line in damage:
                 self.told(f"{line}: going on from step {position.step}")
             return found
@@ -209,7 +208,17 @@ def _read(place: Path) -> tuple[Checkpoint, dict[str, Any]]:
     return Checkpoint(position=Position(*facts.pop("position")), tensors=tensors, facts=facts), recipe
 
 
-def _compare(stored: dict[str, Any], recipe: Mapping[str, Any], folder: Path) -> None:
+def compare_recipes(stored: Mapping[str, Any], recipe: Mapping[str, Any], folder: Path) -> None:
+    """Refuse to go on with other data or settings than before.
+
+    Args:
+        stored: how it began.
+        recipe: how it is to go on.
+        folder: where, for the error.
+
+    Raises:
+        UsageError: they differ; the first name that does, with both values.
+    """
     before, now = dict(_flat(stored)), dict(_flat(json.loads(json.dumps(recipe))))
     names = sorted(name for name in before.keys() | now.keys() if before.get(name) != now.get(name))
     if names:
