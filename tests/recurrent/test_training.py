@@ -12,6 +12,8 @@ from torch import Tensor
 
 from cutaway.cli.main import main
 from cutaway.core.errors import DataError, DivergedError, ShapeError, UsageError
+from cutaway.finetuning.runs.predictions import read_answers
+from cutaway.finetuning.runs.store import Store
 from cutaway.recurrent import train as train_module
 from cutaway.recurrent.classifier import ClassifierSettings, SequenceClassifier
 from cutaway.recurrent.evaluate import Examples, class_numbers, evaluate
@@ -127,7 +129,15 @@ def test_train_evaluate_and_predict_from_the_command_line(
         "config.json",
         "history.json",
         "model.safetensors",
+        "predictions.parquet",
+        "run.json",
+        "steps.jsonl",
     ]
+    record = Store.open().find(str(run))
+    assert (record.kind, record.status, record.measures["loss"]) == ("lstm", "finished", result["loss"])
+    held = read_answers(run)
+    assert (held.probabilities.argmax(1) == held.truth).mean() == 1.0
+    assert len(held) == 16
     history = json.loads((run / "history.json").read_text())
     assert len(history["epochs"]) == 6
     assert min(epoch["validation"]["loss"] for epoch in history["epochs"]) == result["loss"]

@@ -10,7 +10,9 @@ import typer
 from cutaway.cli import output
 
 if TYPE_CHECKING:
-    from cutaway.recurrent.language_training import LanguageRun
+    from cutaway.finetuning.runs.recorder import Plan
+    from cutaway.recurrent.language import LanguageSettings
+    from cutaway.recurrent.language_training import LanguageRun, LanguageTraining, Progress
 
 
 def train_language(
@@ -62,7 +64,7 @@ def train_language(
     run = LanguageRun(model, model.encode(learned), model.encode(scored), settings)
     if resume:
         run.resume(out)
-    _go(run, out)
+    _go(run, _plan(out, text, settings, shape))
     nats = load_language_model(out).nats(model.encode(scored))
     if json:
         output.print_json({"run": str(out), "nats": nats, "bits": bits(nats), "perplexity": 2 ** bits(nats)})
@@ -83,37 +85,60 @@ def _read(text: Path) -> str:
         raise DataError(f"{text} is not UTF-8: {error}") from error
 
 
-def _go(run: LanguageRun, out: Path) -> None:
-    """Train with a progress bar, writing every epoch's measures to history.json as it ends."""
-    import json as json_module
-    from dataclasses import asdict
-
+def _go(run: LanguageRun, plan: Plan) -> None:
+    """Train with a progress bar, recorded as a run; an epoch ends where held-out text is scored."""
     from cutaway.core.errors import StoppedError
-    from cutaway.core.files import write_text
-    from cutaway.recurrent.language_training import Progress
+    from cutaway.finetuning.runs.recorder import recording
+    from cutaway.training.history import Epoch
 
-    path = out / "history.json"
-    epochs = json_module.loads(path.read_text()) if run.done and path.is_file() else []
-    read, seconds = 0, 0.0
-    with output.progress() as bars:
+    losses: list[float] = []
+    read, seconds, before = 0, 0.0, 0.0
+    with output.progress() as bars, recording(plan) as recorder:
         task = bars.add_task("training", total=run.total, completed=run.done, note="")
 
         def listen(event: Progress) -> None:
-            nonlocal read, seconds
+            nonlocal read, seconds, before
             read, seconds = read + event.characters, seconds + event.seconds
+            losses.append(event.loss)
             note = f"loss {event.loss:.3f}, {read / seconds:,.0f} characters/s"
             bars.update(task, completed=event.step, note=note)
-            if event.held_out is not None:
-                epochs.append({**asdict(event), "training_seconds": seconds})
-                write_text(path, json_module.dumps(epochs, indent=1) + "\n")
-                bars.console.print(f"step {event.step}: held-out {event.held_out:.4f} nats, {seconds:.0f} s")
+            if event.held_out is None:
+                return
+            epoch = Epoch(
+                epoch=event.step // run.per_epoch,
+                training_loss=sum(losses) / len(losses),
+                validation={"loss": event.held_out},
+                seconds=seconds - before,
+                best=event.held_out <= run.best,
+                steps=event.step,
+            )
+            losses.clear()
+            before = seconds
+            recorder.listener(epoch, None)
+            recorder.measured({"loss": run.best})
+            bars.console.print(f"step {event.step}: held-out {event.held_out:.4f} nats, {seconds:.0f} s")
 
         try:
-            run.go(out, listen)
+            run.go(plan.folder, listen)
         except KeyboardInterrupt:
             raise StoppedError(
                 f"stopped after step {run.done} of {run.total}: go on with the same command and --resume"
             ) from None
+
+
+def _plan(out: Path, text: Path, settings: LanguageTraining, shape: LanguageSettings) -> Plan:
+    from dataclasses import asdict
+
+    from cutaway.core.files import sha256_of
+    from cutaway.finetuning.runs.recorder import Plan, settings_of
+
+    return Plan(
+        kind="language",
+        folder=out,
+        settings=settings_of(settings, model=asdict(shape)),
+        data={"source": str(text), "sha256": sha256_of(text)},
+        seeds={"all": settings.seed},
+    )
 
 
 def generate(

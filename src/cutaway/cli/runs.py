@@ -9,7 +9,7 @@ import typer
 
 from cutaway.cli import output
 from cutaway.cli.runs_compare import diff, explain
-from cutaway.cli.runs_export import export
+from cutaway.cli.runs_export import export, report
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True, help="Trainings: list, read, compare, explain, export, delete.")
 app.command()(diff)
 app.command()(explain)
+app.command()(report)
 app.command()(export)
 
 SHORT = 6  # digits of an id that are shown: enough to name a run by

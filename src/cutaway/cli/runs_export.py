@@ -1,4 +1,4 @@
-"""`cutaway runs export`: a run's curves for other programs."""
+"""`cutaway runs export|report`: a run's curves for other programs, and its page for people."""
 
 from __future__ import annotations
 
@@ -41,3 +41,20 @@ def export(
         output.print_json({"run": record.name, "format": to, "out": target, "values": count})
         return
     output.console().print(f"{count:,} values of {record.name} written to {target}", soft_wrap=True)
+
+
+def report(
+    run: str = typer.Argument(help="A run's name, its id or the first digits of it, or its folder."),
+    out: Path | None = typer.Option(None, help="The page to write; by default report.html in its folder."),
+    json: bool = typer.Option(False, "--json", help="Print the result as JSON."),
+) -> None:
+    """Write a run's page anew: curves, findings, confusion, calibration, mistakes; it needs no network."""
+    from cutaway.finetuning.runs.evidence import evidence_of
+    from cutaway.finetuning.runs.page import write_page
+    from cutaway.finetuning.runs.store import Store
+
+    path = write_page(evidence_of(Store.open().find(run)), out)
+    if json:
+        output.print_json({"page": str(path)})
+        return
+    output.console().print(str(path), soft_wrap=True)

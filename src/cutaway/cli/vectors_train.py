@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -67,16 +68,19 @@ def train(
         raise UsageError(f"model is {model!r}: n-grams of characters go with skip-gram and cbow only")
     if counted:
         given |= {"threads": threads, "memory": memory << 20}
-        with _stoppable(_state_of(out)):
+        with _recorded(corpus, out, {"model": model, **given, "epochs": epochs}) as heard:
             vectors, told = counted(given, sentences, epochs, out)
+            heard.update(told)
     else:
         given |= {"negatives": negatives, "model": model, "objective": objective, "subsample": subsample}
         if subwords and layout == "word2vec-binary":
             layout = "fasttext-binary"  # the n-grams go with the words
         settings = _settings(given, subwords=subwords)
         run = _run(threads, schedule, out)
-        with _stoppable(_state_of(out)):
-            vectors, told = _fitted(settings, sentences, 5 if epochs is None else epochs, run)
+        passes = 5 if epochs is None else epochs
+        with _recorded(corpus, out, {**given, "subwords": subwords, "epochs": passes}) as heard:
+            vectors, told = _fitted(settings, sentences, passes, run)
+            heard.update(told)
     vectors.save(out, layout=layout)
     _tell({"file": str(out), "words": len(vectors), "dim": dim, **told}, as_json=json)
 
@@ -98,6 +102,28 @@ def _run(threads: int, schedule: str, out: Path) -> RunSettings:
 
 def _state_of(out: Path) -> Path:
     return out.with_name(out.name + ".state")
+
+
+@contextmanager
+def _recorded(corpus: Path, out: Path, settings: dict[str, Any]) -> Iterator[dict[str, object]]:
+    """Record the training as a run in the folder of runs, for vectors are a single file; let it be stopped.
+
+    What is put into the dictionary becomes the run's measures.
+    """
+    from cutaway.core.home import runs_home
+    from cutaway.finetuning.runs.recorder import Plan, recording
+
+    plan = Plan(
+        kind="vectors",
+        folder=runs_home() / f"{out.stem}-{time.strftime('%Y%m%d-%H%M%S')}",
+        settings={**settings, "out": str(out.resolve())},
+        data={"source": str(corpus)},
+        seeds={"all": settings["seed"]},
+    )
+    heard: dict[str, object] = {}
+    with recording(plan) as recorder, _stoppable(_state_of(out)):
+        yield heard
+        recorder.measured({name: value for name, value in heard.items() if isinstance(value, float)})
 
 
 @contextmanager

@@ -22,7 +22,7 @@ from cutaway.finetuning.runs.evidence import evidence_of
 from cutaway.finetuning.runs.labelled_plan import plan_of
 from cutaway.finetuning.runs.page import write_page
 from cutaway.finetuning.runs.predictions import write_answers
-from cutaway.finetuning.runs.recorder import Plan, recording
+from cutaway.finetuning.runs.recorder import Plan, recording, settings_of
 from cutaway.finetuning.saved import CONFIG
 from cutaway.training.loop import Listener, fit
 from cutaway.training.run_folder import SavingSettings, open_run
@@ -76,7 +76,7 @@ def _trained(
     """Train in a folder that is held."""
     model, settings = chosen
     classifier, split = prepared(labelled, model, settings)
-    plan = plan_of(labelled, split, folder=folder, model=model, settings=settings)
+    plan = plan_of(labelled, split, folder=folder, settings=settings_of(settings, model=model))
     recipe = {"data": plan.data["sha256"], "base": classifier.encoder.sha256, **plan.settings}
     with recording(plan, listen) as recorder:
         task = LabelledTask(classifier, labelled, split, settings, folder)

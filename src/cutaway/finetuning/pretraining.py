@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -23,10 +22,12 @@ from cutaway.finetuning.masked_words_task import DistillationTask, MaskedWordsTa
 from cutaway.finetuning.parallel_text import ParallelText, Subwords, encode_pairs, train_subwords
 from cutaway.finetuning.pretraining_settings import PretrainSettings, SizeSettings
 from cutaway.finetuning.running_text_task import RunningTextTask
+from cutaway.finetuning.runs.curves import write_history
+from cutaway.finetuning.runs.recorder import Plan, recording, settings_of
 from cutaway.finetuning.translation_task import TranslationTask
 from cutaway.finetuning.word_heads import load_masked_words, with_word_head
 from cutaway.tokenization.tokenizer import Tokenizer
-from cutaway.training.loop import Epoch, History, Listener, Step, Task, fit
+from cutaway.training.loop import History, Listener, Task, fit
 from cutaway.training.run_folder import SavingSettings, open_run
 from cutaway.transformers.gpt import Gpt
 from cutaway.transformers.pretraining.next_sentence import WordsAndNextSentence
@@ -131,12 +132,22 @@ def pretrain(
         task, tokenizer = _prepared(data, start, settings, out)
         measures = _measured(task) if isinstance(start, str) else {}
         tokenizer.save(out / TOKENIZER)
-        write_text(out / SETTINGS, _settings_json(data, start, settings, task, measures))
         began = start if isinstance(start, str) else asdict(start)
         recipe = {"data": data.sha256, "start": began, "settings": asdict(settings)}
         checkpoints = keeping.checkpoints(out, recipe)
-        history = fit(task, settings.loop, _both(listen, out), checkpoints=checkpoints)
-        write_text(out / HISTORY, json.dumps(history.to_json(), indent=1) + "\n")
+        source = data.source if isinstance(data, Corpus) else f"{len(data.training):,} pairs"
+        plan = Plan(
+            kind="translator" if isinstance(data, ParallelSplit) else "pretrain",
+            folder=out,
+            settings=settings_of(settings, start=began),
+            data={"source": source, "sha256": data.sha256, **task.facts},
+            seeds={"all": settings.loop.seed},
+        )
+        with recording(plan, listen) as recorder:
+            write_text(out / SETTINGS, _settings_json(data, start, settings, task, measures))
+            history = fit(task, settings.loop, recorder.listener, checkpoints=checkpoints)
+            recorder.measured(history.best.validation)
+            write_history(out, history)
         return PretrainedRun(folder=out, history=history, start=measures)
 
 
@@ -242,20 +253,3 @@ def _settings_json(
         "settings": asdict(settings),
     }
     return json.dumps(fields, indent=2) + "\n"
-
-
-def _both(listen: Listener | None, folder: Path) -> Listener:
-    """Tell the listener, and leave each epoch on disk as it ends."""
-    path = folder / HISTORY
-    started = time.perf_counter()
-
-    def told(event: Step | Epoch, steps: int | None) -> None:
-        if isinstance(event, Epoch):
-            before = json.loads(path.read_text(encoding="utf-8"))["epochs"] if path.exists() else []
-            since = {"since_start": time.perf_counter() - started}
-            epochs = [*before[: event.epoch - 1], {**asdict(event), **since}]
-            write_text(path, json.dumps({"epochs": epochs}, indent=1) + "\n")
-        if listen:
-            listen(event, steps)
-
-    return told

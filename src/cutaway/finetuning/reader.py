@@ -16,6 +16,10 @@ from cutaway.core.trace import Trace
 from cutaway.embeddings.vectors import WordVectors
 from cutaway.finetuning.data import Labelled, split_rows
 from cutaway.finetuning.predictions import Predictions
+from cutaway.finetuning.runs.curves import write_history
+from cutaway.finetuning.runs.labelled_plan import plan_of
+from cutaway.finetuning.runs.predictions import Answers, write_answers
+from cutaway.finetuning.runs.recorder import recording, settings_of
 from cutaway.recurrent.checkpoint import CONFIG, VectorsUsed, load_classifier, save_classifier
 from cutaway.recurrent.classifier import SequenceClassifier
 from cutaway.recurrent.evaluate import Examples, class_numbers
@@ -139,14 +143,32 @@ def train_reader(
     rows = rows_of(words, table.words.find, settings.model.reading)
     parts = split_rows(labelled.labels, held_out=held_out, seed=settings.loop.seed)
     training, held = (Examples(rows=[rows[at] for at in part], truth=truth[part]) for part in parts)
-    _, history = train_classifier(
-        settings,
-        table.vectors,
-        (training, held),
-        keep=lambda model: save_classifier(model, used, out),
-        listen=listen,
+    plan = plan_of(labelled, parts, folder=out, settings=settings_of(settings, vectors=vectors), kind="lstm")
+    with recording(plan, listen) as recorder:
+        _, history = train_classifier(
+            settings,
+            table.vectors,
+            (training, held),
+            keep=lambda model: save_classifier(model, used, out),
+            listen=recorder.listener,
+        )
+        reader = Reader.load(out)
+        recorder.measured(history.best.validation)
+        write_history(out, history)
+        write_answers(out, _answers(reader, labelled.pick(parts[1]), held))
+    return reader, history
+
+
+def _answers(reader: Reader, held: Labelled, examples: Examples) -> Answers:
+    """What the best reader says of the held-out texts."""
+    return Answers(
+        rows=np.arange(len(held)) if held.rows is None else held.rows,
+        texts=held.texts,
+        truth=examples.truth,
+        tokens=np.array([len(ids) for ids in examples.rows], dtype=np.int64),
+        probabilities=reader.model.predict(examples.rows),
+        classes=reader.model.settings.labels,
     )
-    return Reader.load(out), history
 
 
 def _rows(texts: Sequence[str], vectors: WordVectors, model: SequenceClassifier) -> list[Ids]:

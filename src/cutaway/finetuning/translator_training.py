@@ -11,6 +11,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors.torch import load_file, save_file
@@ -20,6 +21,7 @@ from cutaway.core.errors import UsageError
 from cutaway.core.files import whole_file, write_text
 from cutaway.finetuning.parallel_text import EncodedPairs, ParallelText, encode_pairs, train_subwords
 from cutaway.finetuning.pretraining import HISTORY, SETTINGS, TOKENIZER, ParallelSplit
+from cutaway.finetuning.runs.recorder import Plan, recording, settings_of
 from cutaway.finetuning.translator_settings import TranslatorSettings
 from cutaway.recurrent.seq2seq import Seq2Seq
 from cutaway.recurrent.seq2seq_files import save_seq2seq
@@ -90,11 +92,24 @@ def train_translator(
     }
     write_text(out / SETTINGS, json.dumps(facts, indent=2) + "\n")
     checkpoints = Checkpoints(folder=out / CHECKPOINTS, recipe=recipe, seconds=120.0)
-    history = fit(task, settings.loop, task.told(listen), checkpoints=checkpoints)
-    kept, loss = _average(task, history)
-    told = {**history.to_json(), "kept": kept, "loss": loss}
-    write_text(out / HISTORY, json.dumps(told, indent=1) + "\n")
+    with recording(_plan(data, settings, out, facts), listen) as recorder:
+        history = fit(task, settings.loop, task.told(recorder.listener), checkpoints=checkpoints)
+        kept, loss = _average(task, history)
+        told = {**history.to_json(), "kept": kept, "loss": loss}
+        write_text(out / HISTORY, json.dumps(told, indent=1) + "\n")
+        recorder.measured({"loss": loss})
     return TranslatorRun(folder=out, history=history, loss=loss, kept=kept)
+
+
+def _plan(data: ParallelSplit, settings: TranslatorSettings, out: Path, facts: dict[str, Any]) -> Plan:
+    counts = {name: facts[name] for name in ("pairs", "tokens", "held_out_pairs")}
+    return Plan(
+        kind="translator",
+        folder=out,
+        settings=settings_of(settings),
+        data={"source": f"{len(data.training):,} pairs", "sha256": data.sha256, **counts},
+        seeds={"all": settings.loop.seed},
+    )
 
 
 class _Task:

@@ -93,6 +93,17 @@ def test_every_value_is_exported(home: Path, tmp_path: Path, capsys: pytest.Capt
     assert document["history"]["steps"] == [asdict(step) for step in history.steps]
 
 
+def test_a_page_is_written_anew(home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["runs", "report", "good"]) == 0
+    page = (home / "good" / "report.html").read_text()
+    assert capsys.readouterr().out == f"{home / 'good' / 'report.html'}\n"
+    assert "90.0%</b>held-out accuracy" in page
+    assert main(["runs", "report", "good", "--out", str(tmp_path / "a.html"), "--json"]) == 0
+    assert (tmp_path / "a.html").read_text() == page
+    assert main(["runs", "report", "lost"]) == 1
+    assert "the folder of run lost is gone" in capsys.readouterr().err
+
+
 def test_tensorboard_reads_what_is_exported(home: Path, tmp_path: Path) -> None:
     pytest.importorskip("tensorboard")
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator

@@ -86,7 +86,7 @@ def evidence_of(record: RunRecord) -> Evidence:
         record=record,
         history=history,
         answers=answers,
-        chance=chance_loss(record.data.get("classes")),
+        chance=_chance(record),
         smooth=smoothed([step.loss for step in history.steps]),
     )
 
@@ -105,6 +105,13 @@ def chance_loss(classes: Any) -> float | None:
         return None
     counts = [int(count) for count in classes.values() if count]
     return -sum(count / sum(counts) * math.log(count / sum(counts)) for count in counts)
+
+
+def _chance(record: RunRecord) -> float | None:
+    classes = record.data.get("classes")
+    if record.settings.get("class_weights") == "balanced" and isinstance(classes, dict):
+        return math.log(max(1, len(classes)))  # every class weighs the same
+    return chance_loss(classes)
 
 
 def smoothed(values: Sequence[float]) -> NDArray[np.float64]:

@@ -88,7 +88,7 @@ def export_tensorboard(record: RunRecord, folder: Path) -> int:
 
 
 def export_mlflow(record: RunRecord, uri: str) -> int:
-    """Log the run in MLflow: settings as parameters, curves as metrics, its state, files as artifacts.
+    """Log the run in MLflow: settings as parameters, curves as metrics, its data and code as tags.
 
     Args:
         record: of the run.

@@ -3,25 +3,34 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from cutaway.finetuning.data import Labelled, Rows
 from cutaway.finetuning.describe import leaked_rows
-from cutaway.finetuning.runs.recorder import Plan, settings_of
+from cutaway.finetuning.runs.record import Kind
+from cutaway.finetuning.runs.recorder import Plan
 
 SHOWN_LEAKS = 20
 
 
-def plan_of(labelled: Labelled, split: tuple[Rows, Rows], *, folder: Path, model: str, settings: Any) -> Plan:
-    """Return the plan of a fine-tuning.
+def plan_of(
+    labelled: Labelled,
+    split: tuple[Rows, Rows],
+    *,
+    folder: Path,
+    settings: Mapping[str, Any],
+    kind: Kind = "finetune",
+) -> Plan:
+    """Return the plan of a training.
 
     Args:
         labelled: the rows that are used.
         split: row numbers for training and held out.
         folder: the run's.
-        model: the encoder's name.
-        settings: `FinetuneSettings`.
+        settings: all that was chosen, with `loop.seed`.
+        kind: of the run.
     """
     training, held = (labelled.pick(part) for part in split)
     leaks = leaked_rows(training.texts, held.texts)
@@ -37,11 +46,11 @@ def plan_of(labelled: Labelled, split: tuple[Rows, Rows], *, folder: Path, model
         "leaked": [[_source_row(training, a), _source_row(held, b)] for a, b in leaks[:SHOWN_LEAKS]],
     }
     return Plan(
-        kind="finetune",
+        kind=kind,
         folder=folder,
-        settings=settings_of(settings, model=model),
+        settings=settings,
         data=data,
-        seeds={"all": settings.loop.seed},
+        seeds={"all": settings["loop"]["seed"]},
     )
 
 

@@ -25,16 +25,17 @@ SHOWN_CELLS = 12  # of the confusion matrix, the fullest
 POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 
 
-def write_page(seen: Evidence) -> Path:
-    """Write report.html into a run's folder.
+def write_page(seen: Evidence, out: Path | None = None) -> Path:
+    """Write a run's page.
 
     Args:
         seen: the run.
+        out: the file; by default report.html in the run's folder.
 
     Returns:
         The file.
     """
-    path = seen.record.folder / PAGE
+    path = out or seen.record.folder / PAGE
     write_text(path, run_page(seen))
     return path
 

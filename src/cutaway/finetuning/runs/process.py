@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import os
 import platform
+import sys
 from functools import cache
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -16,17 +18,15 @@ PACKAGE = Path(__file__).parents[2]
 
 def environment() -> dict[str, Any]:
     """Return versions, processor, threads, host and process, as a record keeps them."""
-    import numpy as np
-    import torch
-
+    torch = sys.modules.get("torch")  # a training that does without it does not wait for it here
     return {
         "python": platform.python_version(),
-        "torch": str(torch.__version__),
-        "numpy": np.__version__,
+        "torch": str(torch.__version__) if torch else version("torch"),
+        "numpy": version("numpy"),
         "system": platform.system(),
         "cpu": _processor(),
         "cores": os.cpu_count(),
-        "threads": torch.get_num_threads(),
+        "threads": torch.get_num_threads() if torch else None,
         "host": host(),
         "process": [os.getpid(), _begun(os.getpid())],
     }

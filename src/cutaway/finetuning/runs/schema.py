@@ -20,6 +20,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+from sqlalchemy.pool import NullPool
 
 from cutaway.core.errors import CutawayError, FormatError, ResourceError, UsageError
 
@@ -49,7 +50,7 @@ RUNS = Table(
 
 
 def open_engine(told: str) -> Engine:
-    """Return an engine for a URL; nothing is connected yet.
+    """Return an engine for a URL; each use connects anew, for uses are rare and trainings long.
 
     Args:
         told: such as `sqlite:///runs/runs.sqlite` or `postgresql://user@host/name`.
@@ -63,7 +64,9 @@ def open_engine(told: str) -> Engine:
             return _sqlite(url)
         if url.get_backend_name() == "postgresql":
             wait = {"connect_timeout": int(WAIT)}
-            return create_engine(url.set(drivername="postgresql+psycopg"), connect_args=wait)
+            return create_engine(
+                url.set(drivername="postgresql+psycopg"), connect_args=wait, poolclass=NullPool
+            )
     except (ArgumentError, NoSuchModuleError) as error:
         raise UsageError(f"the store's URL cannot be read: {error}") from error
     except ModuleNotFoundError as error:
@@ -73,7 +76,8 @@ def open_engine(told: str) -> Engine:
 
 def _sqlite(url: URL) -> Engine:
     # The driver would begin transactions when it likes; with None it leaves that to the listener below.
-    engine = create_engine(url, connect_args={"timeout": WAIT, "isolation_level": None})
+    arguments = {"timeout": WAIT, "isolation_level": None}
+    engine = create_engine(url, connect_args=arguments, poolclass=NullPool)
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:

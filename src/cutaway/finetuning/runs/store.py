@@ -7,7 +7,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy import Engine, delete, insert, inspect, select
+from sqlalchemy import Engine, delete, func, insert, inspect, select
 from sqlalchemy.exc import DBAPIError
 
 from cutaway.core.errors import FormatError, ResourceError, UnknownNameError, UsageError
@@ -29,6 +29,7 @@ from cutaway.finetuning.runs.schema import (
 FILE = "runs.sqlite"
 PENDING = "pending"
 SHORTEST_ID = 4
+CREATING = 0x637574  # any number, the same for everyone
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -200,6 +201,9 @@ class Store:
                 raise ResourceError(f"cannot make the store {self.place}: {error.strerror}") from error
             keep_a_log(self._engine)
         with writing(self._engine) as writer:
+            if self._file is None and self._engine.dialect.name == "postgresql":
+                # SQLite's writers wait for each other; here two could both see that nothing is made yet.
+                writer.execute(select(func.pg_advisory_xact_lock(CREATING)))
             METADATA.create_all(writer)
             if writer.execute(select(VERSIONS.c.version)).scalar() is None:
                 writer.execute(insert(VERSIONS).values(version=VERSION))
