@@ -13,10 +13,13 @@ from tests.finetuning.runs import synthetic
 from cutaway.cli.main import main
 from cutaway.core.errors import DataError, MissingFileError, UsageError
 from cutaway.finetuning.runs.diff import diff
+from cutaway.finetuning.runs.evidence import Finding
 from cutaway.finetuning.runs.matching import shared_examples
 from cutaway.finetuning.runs.mcnemar import mcnemar
 from cutaway.finetuning.runs.record import RunRecord
+from cutaway.finetuning.runs.settings import changes
 from cutaway.finetuning.runs.store import Store
+from cutaway.finetuning.runs.verdict import cause
 
 
 @pytest.mark.parametrize("counts", [(0, 0), (1, 0), (3, 9), (12, 12), (0, 24), (7, 17)])
@@ -114,6 +117,29 @@ def test_a_difference_that_chance_makes_is_called_noise(home: Path) -> None:
     assert "may well be noise" in found.verdict
     assert "below 1.1 points" in found.verdict
     assert found.cause == ""
+
+
+def test_a_cause_has_to_point_the_right_way() -> None:
+    high = Finding(
+        rule="rate too high",
+        sentence="it overshot",
+        advice="",
+        evidence={},
+        settings={"rate": "raised", "clip": "changed"},
+    )
+    raised, lowered = (changes({"a": {"rate": 1.0}}, {"a": {"rate": to}}) for to in (10.0, 0.1))
+    clip = changes({"clip": None, "seed": 1}, {"clip": 1.0, "seed": 2})
+    assert cause(raised, "b", [high], []) == (
+        "The only setting that changed: a.rate 1.0 to 10.0 (× 10). In b: rate too high: it overshot."
+    )
+    assert cause(lowered, "b", [high], []) == "The only setting that changed: a.rate 1.0 to 0.1 (× 0.1)."
+    assert cause(clip, "b", [high], []).startswith("Of what changed, this fits: clip None to 1.0. In b")
+    # What the better run shows too is no reason for the difference.
+    assert (
+        cause(clip, "b", [high], [high])
+        == "2 settings changed: which of them did it, two runs alone cannot tell."
+    )
+    assert cause([], "b", [], []).startswith("No setting changed")
 
 
 def test_equal_answers_are_called_equal(home: Path) -> None:
