@@ -49,11 +49,13 @@ def finetune(
     find_rate: options.FindRate = False,
     sweep: options.Sweep = None,
     trials: options.Trials = 20,
+    baseline: options.Baseline = None,
     resume: options.Resume = False,
     save_steps: options.SaveSteps = None,
     json: options.Json = False,
 ) -> None:
     """Fine-tune a pretrained encoder on labelled texts."""
+    from cutaway.cli.baselines import compare_baselines
     from cutaway.cli.rate_curve import find_rate as look_for_rate
     from cutaway.cli.sweep import run_sweep
     from cutaway.cli.training_data import read_for_training, tell_of_data
@@ -63,6 +65,9 @@ def finetune(
     labelled = read_for_training(
         data, columns=columns, undecodable=undecodable, duplicates=duplicates, drawn=drawn
     )
+    if baseline is not None:
+        compare_baselines(labelled, baseline, model, settings, json=json)
+        return
     tell_of_data(labelled, model, settings)
     if find_rate:
         look_for_rate(labelled, model, settings, json=json)

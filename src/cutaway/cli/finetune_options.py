@@ -131,6 +131,13 @@ Sweep = Annotated[
     ),
 ]
 Trials = Annotated[int, typer.Option(help="Of a sweep, by all processes together.")]
+Baseline = Annotated[
+    str | None,
+    typer.Option(
+        help="Fine-tune nothing: show what majority, tfidf, nb, bag, frozen (all of them: all) or lstm reach "
+        "on the held-out rows."
+    ),
+]
 Resume = Annotated[bool, typer.Option("--resume", "--resume-from-checkpoint", help=RESUME_HELP)]
 SaveSteps = Annotated[int | None, typer.Option(help=STEPS_HELP)]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]

@@ -1,0 +1,84 @@
+"""Room 5's quality: baselines on IMDB, trained on all 25,000 reviews, scored once on the test half.
+
+    python benchmarks/quality.py              every part
+    python benchmarks/quality.py tfidf nb     some of them; the others' rows stay in the day's record
+
+Every setting was chosen on 5,000 training reviews held out. The frozen encoder reads 5,000 training
+reviews and 2,000 of the test half. Needs the data folder (CUTAWAY_DATA, by default ../shared/data where it is there).
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+import os
+import sys
+from dataclasses import asdict
+
+from cutaway.core.errors import CutawayError
+from cutaway.finetuning.baselines.bag import Bag
+from cutaway.finetuning.baselines.baseline import Baseline
+from cutaway.finetuning.baselines.compare import compare
+from cutaway.finetuning.baselines.frozen import Frozen
+from cutaway.finetuning.baselines.naive_bayes import NaiveBayes
+from cutaway.finetuning.baselines.tfidf import TfIdf
+from cutaway.finetuning.data import draw, read_labelled
+from cutaway.finetuning.inputs import InputSettings
+
+FROZEN_ROWS, FROZEN_ASKED = 5000, 2000
+PARTS: dict[str, list[tuple[str, Baseline]]] = {
+    "tfidf": [("TF-IDF, 25,000 reviews", TfIdf())],
+    "nb": [("naive Bayes weights, 25,000 reviews", NaiveBayes())],
+    "bag": [("bag of n-grams, 25,000 reviews, two threads", Bag())],
+    "frozen": [
+        ("frozen all-MiniLM-L6-v2, first 128 tokens", Frozen(inputs=InputSettings(max_tokens=128, truncation="head"))),
+        ("frozen all-MiniLM-L6-v2, first and last 64 tokens", Frozen(inputs=InputSettings(max_tokens=128))),
+    ],
+}  # fmt: skip
+
+
+def measured(part: str, work: str, baseline: Baseline) -> dict[str, object]:
+    training, test = read_labelled("imdb"), read_labelled("imdb", split="test")
+    if part == "frozen":
+        training, test = draw(training, FROZEN_ROWS, seed=0), draw(test, FROZEN_ASKED, seed=0)
+    if part in ("bag", "nb"):
+        baseline.fit(["so good", "so bad"] * 5, ["yes", "no"] * 5)  # compiles
+    (found,) = compare({part: baseline}, training, test)
+    told = {name: value for name, value in asdict(found).items() if name not in ("name", "title")}
+    return {
+        "work": work,
+        "part": part,
+        **told,
+        "test_reviews": len(test),
+        "cores": len(os.sched_getaffinity(0)),
+    }
+
+
+def earlier() -> dict[str, dict[str, object]]:
+    """The rows of the day's record, by their work."""
+    from record import RESULTS
+
+    path = RESULTS / f"quality-{datetime.datetime.now(datetime.UTC).date().isoformat()}.json"
+    rows = json.loads(path.read_text(encoding="utf-8"))["results"] if path.is_file() else []
+    return {row["work"]: row for row in rows}
+
+
+def main() -> None:
+    from record import use_data_beside, write_record
+
+    use_data_beside()
+    odd = [name for name in sys.argv[1:] if name not in PARTS]
+    if odd:
+        sys.exit(f"there is no part {odd[0]!r}: choose among {', '.join(PARTS)}")
+    rows = earlier()
+    for part in sys.argv[1:] or PARTS:
+        for work, baseline in PARTS[part]:
+            rows[work] = measured(part, work, baseline)
+            write_record("quality", list(rows.values()))
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except CutawayError as error:
+        sys.exit(f"not measured: {error}")
