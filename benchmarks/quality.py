@@ -4,7 +4,8 @@
     python benchmarks/quality.py tfidf nb     some of them; the others' rows stay in the day's record
 
 Every setting was chosen on 5,000 training reviews held out. The frozen encoder reads 5,000 training
-reviews and 2,000 of the test half. Needs the data folder (CUTAWAY_DATA, by default ../shared/data where it is there).
+reviews and 2,000 of the test half. Needs the data folder (CUTAWAY_DATA, by default ../shared/data where
+it is there).
 """
 
 from __future__ import annotations
@@ -26,12 +27,13 @@ from cutaway.finetuning.data import draw, read_labelled
 from cutaway.finetuning.inputs import InputSettings
 
 FROZEN_ROWS, FROZEN_ASKED = 5000, 2000
+HEAD = InputSettings(max_tokens=128, truncation="head")
 PARTS: dict[str, list[tuple[str, Baseline]]] = {
     "tfidf": [("TF-IDF, 25,000 reviews", TfIdf())],
     "nb": [("naive Bayes weights, 25,000 reviews", NaiveBayes())],
     "bag": [("bag of n-grams, 25,000 reviews, two threads", Bag())],
     "frozen": [
-        ("frozen all-MiniLM-L6-v2, first 128 tokens", Frozen(inputs=InputSettings(max_tokens=128, truncation="head"))),
+        ("frozen all-MiniLM-L6-v2, first 128 tokens", Frozen(inputs=HEAD)),
         ("frozen all-MiniLM-L6-v2, first and last 64 tokens", Frozen(inputs=InputSettings(max_tokens=128))),
     ],
 }  # fmt: skip
