@@ -7,6 +7,7 @@ import itertools
 import json
 import math
 from collections import Counter
+from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise
 from typing import Any
@@ -18,9 +19,10 @@ from hypothesis import strategies as st
 from tests.tokenization.families import TEXTS
 from tests.tokenization.test_families import hard_texts
 
-from cutaway.core.errors import DataError, UsageError
+from cutaway.core.errors import DataError, FormatError, UsageError
 from cutaway.tokenization.kernels import lattice as lattices
 from cutaway.tokenization.models.bpe import BytePairEncoding
+from cutaway.tokenization.normalizers.sentencepiece import SentencePieceNormalizer
 from cutaway.tokenization.splitters.patterns import GPT2, KNOWN, LLAMA3, split_by_pattern
 from cutaway.tokenization.tokenizer import Tokenizer
 from cutaway.tokenization.training import unigrams
@@ -278,6 +280,46 @@ def test_unigram_is_as_likely_as_the_references(tmp_path: Any) -> None:
         return float(sum(model.scores[number] for text in texts for number in tokenizer.encode(text).ids))
 
     assert likelihood_of(ours) > 1.02 * likelihood_of(Tokenizer.load(tmp_path / "theirs.model"))
+
+
+def test_unigram_is_written_as_components(tmp_path: Any) -> None:
+    import tokenizers
+
+    texts = [*TEXTS, "Größe café naïve \u3042\u3044 x\ty"]
+    trained = Tokenizer(train_unigram(texts, UnigramTraining(vocab_size=220))[0])
+    trained.save(tmp_path / "tokenizer.json")
+    theirs = tokenizers.Tokenizer.from_file(str(tmp_path / "tokenizer.json"))
+    ours = Tokenizer.load(tmp_path / "tokenizer.json")
+    plain = [
+        "",
+        " ",
+        "   ",
+        "\u2581",
+        " \u2581 ",
+        "a\u2581\u2581 b \u2581",
+        "\n a  b \n",
+        "\u3000a",
+        "a\tb  c ",
+    ]
+    hard = [*hard_texts(53, 300), *texts, *plain, *(f"  {text}   {text} " for text in texts[:9])]
+    rows = ours.encode_batch(hard)
+    for text, row in zip(hard, rows, strict=True):
+        found = theirs.encode(text)
+        assert ours.encode(text).ids == row.tolist() == found.ids
+        assert list(ours.encode(text).offsets) == found.offsets
+        if "<" not in text:
+            assert trained.encode(text).ids == found.ids
+            assert ours.decode(found.ids) == theirs.decode(found.ids)
+    assert ours.encode("a<s>b").tokens == theirs.encode("a<s>b").tokens
+    ours.save(tmp_path / "again.json")
+    assert (tmp_path / "again.json").read_bytes() == (tmp_path / "tokenizer.json").read_bytes()
+
+
+def test_unigram_that_components_cannot_say_is_refused(tmp_path: Any) -> None:
+    pipeline, _ = train_unigram(TEXTS, UnigramTraining(vocab_size=200))
+    suffixed = replace(pipeline, normalizer=SentencePieceNormalizer(whitespace_as_suffix=True))
+    with pytest.raises(FormatError, match=r"settings of its own for spaces: save it as a \.model file"):
+        Tokenizer(suffixed).save(tmp_path / "tokenizer.json")
 
 
 def test_unigram_refuses_what_it_cannot_learn() -> None:

@@ -17,6 +17,7 @@ from cutaway.tokenization.formats.components import read_stage, write_stage
 from cutaway.tokenization.formats.document import Node, read_document
 from cutaway.tokenization.formats.models_json import read_model, write_model
 from cutaway.tokenization.pipeline import Padding, Pipeline
+from cutaway.tokenization.sentencepiece_parts import in_components
 from cutaway.tokenization.truncation import Strategy, Truncation
 
 _STRATEGIES: dict[str, Strategy] = {
@@ -65,7 +66,7 @@ def write_tokenizer_json(pipeline: Pipeline, path: Path) -> None:
         FormatError: a stage has no component in this format.
         ResourceError: the disk is full or the folder cannot be written.
     """
-    origin = pipeline.origin
+    origin, pipeline = pipeline.origin, in_components(pipeline)
     document = {
         "version": "1.0",
         "truncation": _written_truncation(pipeline.truncation),

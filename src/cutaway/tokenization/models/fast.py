@@ -13,6 +13,7 @@ from cutaway.tokenization.normalizers.bert import Bert
 from cutaway.tokenization.normalizers.precompiled import Precompiled
 from cutaway.tokenization.normalizers.sentencepiece import SPACE, SentencePieceNormalizer
 from cutaway.tokenization.normalizers.unicode_forms import NFC, NFD, NFKC, NFKD
+from cutaway.tokenization.sentencepiece_parts import NORMALIZER, SPLITTER
 from cutaway.tokenization.splitters.bert import BertSplitter
 from cutaway.tokenization.splitters.by_pattern import Split
 from cutaway.tokenization.splitters.byte_level import ByteLevelSplitter
@@ -154,7 +155,9 @@ def _unigram(pipeline: Pipeline) -> FastEncoder | None:
     openings = {token.content[:2] for token in pipeline.added if token.content}
     if isinstance(normalizer, SentencePieceNormalizer):
         openings |= set(normalizer.user_defined)
-    cuts: Cuts = "spaces" if isinstance(normalizer, SentencePieceNormalizer) else "white space"
+    cuts: Cuts = "white space" if isinstance(normalizer, Precompiled) else "spaces"
+    if _is_in_components(pipeline):
+        openings.add(SPACE)  # it would be cut from the one before it
     return FastUnigram(model, plain, cuts, sorted(openings)) if plain.works else None
 
 
@@ -166,9 +169,15 @@ def _words_of_spaces(pipeline: Pipeline, model: Unigram) -> tuple[Normalize, Rea
         usual = normalizer.escape_whitespaces and not normalizer.whitespace_as_suffix
         cuts = may_cut_at_spaces(model.spelled) and SPACE in model.spelled
         return normalizer.mapped_alone() if squeezes and usual and cuts else None
+    if _is_in_components(pipeline):
+        return SentencePieceNormalizer().mapped_alone() if may_cut_at_spaces(model.spelled) else None
     if not isinstance(normalizer, Precompiled) or not isinstance(splitter, SplitterSequence):
         return None
     if splitter.pretokenizers != (WhitespaceSplit(), Metaspace()) or not may_cut_at_spaces(model.spelled):
         return None
     # Graphemes do not reach over ASCII characters, and ASCII is around each run of others.
     return (lambda text: normalizer.apply(AlignedText.of(text)).text), (lambda run: False)
+
+
+def _is_in_components(pipeline: Pipeline) -> bool:
+    return (pipeline.normalizer, pipeline.splitter) == (NORMALIZER, SPLITTER)
