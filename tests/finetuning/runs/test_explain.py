@@ -214,3 +214,8 @@ def test_the_command_explains(
     Store.open().save(plain)
     assert main(["runs", "explain", "plain"]) == 0
     assert "nothing found by 13 rules" in capsys.readouterr().out
+    half = np.arange(100) % 5 > 0
+    few = synthetic.leave(synthetic.record(tmp_path / "runs" / "few"), curves, synthetic.answers(half, 0.8))
+    Store.open().save(few)
+    assert main(["runs", "explain", "few"]) == 0
+    assert "- few held-out examples: with 100, accuracy 80.0% is known to" in capsys.readouterr().out

@@ -162,7 +162,7 @@ def few_examples(seen: Evidence) -> Finding | None:
         rule="few held-out examples",
         sentence=f"with {len(answers):,}, accuracy {found.value:.1%} is known to ± {100 * half:.1f} points",
         advice="hold out more, or compare runs on the same examples (runs diff): that sees more",
-        evidence={"examples": len(answers), "low": found.low, "high": found.high},
+        evidence={"held_out": len(answers), "low": found.low, "high": found.high},
         settings={"held_out": "lowered"},
     )
 
