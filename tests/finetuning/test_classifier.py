@@ -22,7 +22,13 @@ from cutaway.core.errors import (
 )
 from cutaway.finetuning.classifier import Classifier, ClassifierSettings
 from cutaway.finetuning.inputs import InputSettings, kept, rows_of
-from cutaway.finetuning.lora import LoraLinear, LoraSettings
+from cutaway.finetuning.lora import (
+    LoraLinear,
+    LoraSettings,
+    add_adapters,
+    merge_adapters,
+    unmerge_adapters,
+)
 from cutaway.finetuning.saved import load_classifier, save_classifier
 
 TEXTS = ["A wonderful, moving film.", "Dull.", "It was <b>fine</b>, 10/10 👍🏽 " * 40, "שלום עולם"]
@@ -62,6 +68,26 @@ def test_lora_is_the_formula_and_merging_keeps_it(rank: int, width: int, out: in
     by_hand = x @ (base.weight + alpha / rank * layer.b @ layer.a).T + base.bias
     assert torch.allclose(layer(x), by_hand, atol=1e-10)
     assert torch.allclose(layer.merged()(x), by_hand, atol=1e-10)
+
+
+def test_merging_a_copy_is_undone_bit_for_bit() -> None:
+    encoder = nn.Sequential(nn.ModuleDict({"query": nn.Linear(5, 3), "other": nn.Linear(5, 3)}))
+    add_adapters(encoder, LoraSettings(rank=2))
+    layer = encoder[0]["query"]
+    nn.init.normal_(layer.b)
+    before = {name: value.clone() for name, value in encoder.state_dict().items()}
+    x = torch.randn(7, 5)
+    answer = layer(x)
+    adapted = merge_adapters(encoder, weights="copy")
+    assert type(encoder[0]["query"]) is nn.Linear
+    torch.testing.assert_close(encoder[0]["query"](x), answer)
+    unmerge_adapters(encoder, adapted)
+    assert torch.equal(encoder[0]["query"](x), answer)
+    after = encoder.state_dict()
+    assert before.keys() == after.keys()
+    assert all(torch.equal(value, after[name]) for name, value in before.items())
+    assert merge_adapters(encoder) == {}
+    assert not torch.equal(encoder[0]["query"].weight, before["0.query.base.weight"])
 
 
 def test_only_adapters_and_head_train_and_they_are_small() -> None:

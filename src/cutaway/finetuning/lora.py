@@ -6,12 +6,16 @@ Legend: I input width, O output width, r rank, N tokens.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
 from cutaway.core.errors import UsageError
+
+Weights = Literal["reuse", "copy"]
 
 TARGETS = ("query", "key", "value", "output", "up", "down")
 
@@ -71,13 +75,17 @@ class LoraLinear(nn.Module):
         y: Tensor = torch.addmm(self.base(x), down, self.b.t())  # (N, O)
         return y
 
-    def merged(self) -> nn.Linear:
-        """Return one plain layer that computes the same, W' = W + (α / r) B A; the adapter is spent."""
+    def merged(self, weights: Weights = "reuse") -> nn.Linear:
+        """Return one plain layer that computes the same, W' = W + (α / r) B A.
+
+        Args:
+            weights: "reuse" writes into W, and the adapter is spent; "copy" leaves it whole.
+        """
         merged = nn.Linear(self.base.in_features, self.base.out_features, device="meta")
+        frozen = self.base.weight.detach()
         # In place: a second copy of every weight would be half of what a short prediction needs in memory.
-        weight = self.base.weight.detach().addmm_(
-            self.b.detach(), self.a.detach(), alpha=self.scale
-        )  # (O, I)
+        target = frozen if weights == "reuse" else frozen.clone()
+        weight = target.addmm_(self.b.detach(), self.a.detach(), alpha=self.scale)  # (O, I)
         merged.weight = nn.Parameter(weight, requires_grad=False)
         merged.bias = nn.Parameter(self.base.bias.detach(), requires_grad=False)
         return merged
@@ -99,13 +107,35 @@ def add_adapters(encoder: nn.Module, settings: LoraSettings) -> None:
                 setattr(parent, name, LoraLinear(child, settings))
 
 
-def merge_adapters(encoder: nn.Module) -> None:
+def merge_adapters(encoder: nn.Module, *, weights: Weights = "reuse") -> dict[str, LoraLinear]:
     """Replace each adapted layer by one plain layer that computes the same, in place.
 
     Args:
         encoder: as `add_adapters` left it.
+        weights: "reuse" writes into the frozen weights; "copy" leaves them, for `unmerge_adapters`.
+
+    Returns:
+        With "copy" the adapted layers by name; with "reuse" none, they are spent.
     """
-    for parent in list(encoder.modules()):
-        for name, child in list(parent.named_children()):
-            if isinstance(child, LoraLinear):
-                setattr(parent, name, child.merged())
+    adapted = {name: part for name, part in encoder.named_modules() if isinstance(part, LoraLinear)}
+    for name, layer in adapted.items():
+        _replace(encoder, name, layer.merged(weights))
+    return adapted if weights == "copy" else {}
+
+
+def unmerge_adapters(encoder: nn.Module, adapted: Mapping[str, LoraLinear]) -> None:
+    """Put adapted layers back in the places where they were merged: bit for bit what they were.
+
+    Subtracting B A from the merged weights would leave what rounding did to the sum.
+
+    Args:
+        encoder: as `merge_adapters` left it.
+        adapted: what it returned.
+    """
+    for name, layer in adapted.items():
+        _replace(encoder, name, layer)
+
+
+def _replace(encoder: nn.Module, name: str, layer: nn.Module) -> None:
+    parent, _, last = name.rpartition(".")
+    setattr(encoder.get_submodule(parent), last, layer)
