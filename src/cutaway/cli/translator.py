@@ -46,6 +46,7 @@ def train_translator(
     """Train a recurrent translator; the weights that score best stay in the run folder."""
     from cutaway.cli.pretrain import use_threads
     from cutaway.cli.progress import training_listener
+    from cutaway.cli.resuming import resumable
     from cutaway.finetuning.translator_settings import TranslatorSettings
     from cutaway.finetuning.translator_training import train_translator as train
     from cutaway.training.loop import LoopSettings
@@ -70,7 +71,7 @@ def train_translator(
     )
     _check_folder(out, resume)
     data = _read(sources, targets, validation or [], held_out)
-    with output.progress() as bars:
+    with resumable(out), output.progress() as bars:
         run = train(data, settings, out=out, listen=training_listener(bars, "training", unit="tokens"))
     if json:
         output.print_json({"run": str(out), "loss": run.loss, "kept": run.kept})
