@@ -44,7 +44,7 @@ from cutaway.training.optimizer import OptimizerSettings  # noqa: E402
 
 THREADS = 2
 LONGEST, BATCH, TOKENS = 256, 8, 4096
-REVIEWS, EPOCHS = 64, 6
+REVIEWS, EPOCHS = 32, 4
 ROUNDS = 15
 RATE = 5e-5
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.optim.adamw import adamw as torch_adamw
 
 
 class LazyAdamW(torch.optim.AdamW):
@@ -48,16 +49,28 @@ class LazyAdamW(torch.optim.AdamW):
             state["step"] = torch.zeros((), dtype=torch.float32)
             state["exp_avg"] = torch.zeros_like(table)
             state["exp_avg_sq"] = torch.zeros_like(table)
-        state["step"] += 1
-        (first, second), t = group["betas"], float(state["step"])
-        m = state["exp_avg"].index_select(0, rows).lerp_(values, 1 - first)
-        v = state["exp_avg_sq"].index_select(0, rows).mul_(second).addcmul_(values, values, value=1 - second)
-        state["exp_avg"].index_copy_(0, rows, m)
-        state["exp_avg_sq"].index_copy_(0, rows, v)
-        spread = v.div_(1 - second**t).sqrt_().add_(group["eps"])
-        moved = table.index_select(0, rows).mul_(1 - group["lr"] * group["weight_decay"])
-        moved.addcdiv_(m, spread, value=-group["lr"] / (1 - first**t))
-        table.index_copy_(0, rows, moved)
+        # The rows side by side go through torch's own kernel, which reads and writes each number once.
+        moments = [state["exp_avg"], state["exp_avg_sq"]]
+        gathered = [part.index_select(0, rows) for part in (table, *moments)]
+        first, second = group["betas"]
+        torch_adamw(
+            [gathered[0]],
+            [values],
+            [gathered[1]],
+            [gathered[2]],
+            [],
+            [state["step"]],
+            fused=True,
+            amsgrad=False,
+            beta1=first,
+            beta2=second,
+            lr=group["lr"],
+            weight_decay=group["weight_decay"],
+            eps=group["eps"],
+            maximize=False,
+        )
+        for part, moved in zip((table, *moments), gathered, strict=True):
+            part.index_copy_(0, rows, moved)
 
 
 def grad_values(parameter: Tensor) -> Tensor:
