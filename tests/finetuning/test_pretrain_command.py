@@ -104,6 +104,8 @@ def test_translation_learns_from_two_files(tmp_path: Path) -> None:
         (["--size", "2x16", "--objective", "distillation"], 2, "distillation needs a teacher"),
         (["--size", "2x16", "--train", "head"], 2, "only masked words have a head"),
         (["--size", "2x16", "--limit", "0"], 2, "limit is 0"),
+        (["--size", "2x16", "--lr_scheduler_type", "square"], 2, "schedule is 'square'"),
+        (["--size", "2x16", "--accumulate", "0"], 2, "accumulate is 0"),
         (["--size", "2x16", "--held-out", "1.5"], 2, "held_out is 1.5"),
         (["--size", "2x16", "--objective", "translation"], 2, "translation reads two files"),
         (["--from", "all-MiniLM-L6-v2"], 1, "gpt2"),

@@ -70,7 +70,7 @@ Accumulate = Annotated[
     typer.Option(
         "--accumulate",
         "--gradient-accumulation-steps",
-        help="Batches whose gradients make one step, each text weighing the same.",
+        help="Batches whose gradients make one step, each example weighing the same.",
     ),
 ]
 Smoothing = Annotated[

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from cutaway.cli import finetune_options as options
 from cutaway.cli import output
 from cutaway.cli.resuming import RESUME_HELP, STEPS_HELP, resumable, run_folder, saving
 
@@ -43,6 +44,9 @@ def pretrain(
     rate: float = typer.Option(1e-3, help="Peak learning rate."),
     warmup: float = typer.Option(0.06, help="Share of the steps over which the rate climbs."),
     decay: float = typer.Option(0.01, help="Weight decay."),
+    schedule: options.Schedule = "linear",
+    clip: options.Clip = 1.0,
+    accumulate: options.Accumulate = 1,
     epochs: int = typer.Option(10, help="Passes over the text, at most."),
     patience: int = typer.Option(3, help="Stop after so many epochs without a lower held-out loss."),
     precision: str = typer.Option("auto", help="Of the products: auto, float32 or bfloat16."),
@@ -60,7 +64,13 @@ def pretrain(
 
     begin = _begin(start, size, dropout=dropout, vocabulary=vocabulary)
     use_threads(threads)
-    optimizer = OptimizerSettings(rate=rate, warmup=warmup, weight_decay=decay)
+    optimizer = OptimizerSettings(
+        rate=rate,
+        warmup=warmup,
+        weight_decay=decay,
+        schedule=schedule,  # type: ignore[arg-type]
+        clip=clip,
+    )
     choices: dict[str, Any] = {"objective": objective, "precision": precision, "trained": train}
     settings = PretrainSettings(
         **choices,
@@ -69,7 +79,9 @@ def pretrain(
         held_out=held_out,
         smoothing=smoothing,
         masking=MaskingSettings(unit=unit),  # type: ignore[arg-type]
-        loop=LoopSettings(epochs=epochs, patience=patience, seed=seed, optimizer=optimizer),
+        loop=LoopSettings(
+            epochs=epochs, patience=patience, seed=seed, accumulate=accumulate, optimizer=optimizer
+        ),
     )
     read = _read(data, objective, validation=validation or [], column=column, limit=limit, held_out=held_out)
     keeping, folder = saving(resume=resume, every=save_steps), run_folder(out, resume=resume)
