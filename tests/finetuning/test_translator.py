@@ -22,6 +22,7 @@ from cutaway.finetuning.translator_training import TranslatorRun, train_translat
 from cutaway.training.beam import BeamSettings
 from cutaway.training.loop import LoopSettings
 from cutaway.training.optimizer import OptimizerSettings
+from cutaway.training.run_folder import SavingSettings
 
 WORDS = {"dog": "Hund", "cat": "Katze", "bird": "Vogel"}
 DEEDS = {"sees": "sieht", "likes": "mag"}
@@ -43,6 +44,7 @@ LOOP = LoopSettings(epochs=5, patience=9, optimizer=OptimizerSettings(rate=0.01,
 SMALL = TranslatorSettings(
     vocabulary=300, embedding=24, encoder=16, hidden=32, dropout=0.05, tokens=30, batch_tokens=160, loop=LOOP
 )
+RESUMED = SavingSettings(unfinished="resume")
 
 
 @pytest.fixture(scope="module")
@@ -71,16 +73,24 @@ def test_the_loss_that_is_told_is_that_of_the_weights_that_were_kept(run: Transl
     assert loss == pytest.approx(run.loss, abs=1e-5)
 
 
-def test_kept_weights_are_the_mean_of_the_last_epochs(run: TranslatorRun) -> None:
-    files = sorted((run.folder / "epochs").iterdir())
-    assert [file.stem for file in files] == ["0003", "0004", "0005"]
-    kept = load_file(run.folder / "model.safetensors")
-    parts = [load_file(file) for file in files]
-    if run.kept == "average of epochs 3 to 5":
-        for name, value in kept.items():
-            torch.testing.assert_close(value, sum(part[name] for part in parts) / 3)
-    else:
-        assert any(torch.equal(kept["bias"], part["bias"]) for part in parts)
+def test_kept_weights_are_the_mean_of_the_last_epochs(run: TranslatorRun, tmp_path: Path) -> None:
+    parts: list[dict[str, torch.Tensor]] = []
+
+    def copy(event: Any, steps: int | None) -> None:
+        if steps is None:
+            found = sorted((tmp_path / "run" / "checkpoints").glob("weights-*"))
+            assert len(found) == min(event.epoch, 3)
+            parts.append(load_file(found[-1]))
+
+    # A rate that is high to the end leaves the last epochs around a better point.
+    rate = replace(LOOP.optimizer, rate=0.05, schedule="constant")
+    noisy = replace(SMALL, dropout=0.4, loop=replace(LOOP, epochs=6, optimizer=rate))
+    out = train_translator(DATA, noisy, out=tmp_path / "run", listen=copy)
+    assert out.kept == "average of epochs 4 to 6"
+    assert out.loss < min(epoch.validation["loss"] for epoch in out.history.epochs)
+    for name, value in load_file(out.folder / "model.safetensors").items():
+        torch.testing.assert_close(value, sum(part[name] for part in parts[-3:]) / 3)
+    assert not (out.folder / "checkpoints").exists()
 
 
 class Killed(BaseException):
@@ -95,7 +105,14 @@ def test_a_training_that_was_killed_goes_on_bit_for_bit(at: int, run: Translator
 
     with pytest.raises(Killed):
         train_translator(DATA, SMALL, out=tmp_path, listen=die)
-    again = train_translator(DATA, SMALL, out=tmp_path)
+    with pytest.raises(UsageError, match="unfinished training"):
+        train_translator(DATA, SMALL, out=tmp_path)
+    before = {file: (tmp_path / file).read_bytes() for file in ("model.safetensors", "tokenizer.json")}
+    other = ParallelSplit(training=text(SENTENCES[:-1] * 60), held_out=text(HELD))
+    with pytest.raises(UsageError, match="another"):
+        train_translator(other, SMALL, out=tmp_path, saving=RESUMED)
+    assert all((tmp_path / file).read_bytes() == data for file, data in before.items())
+    again = train_translator(DATA, SMALL, out=tmp_path, saving=RESUMED)
     assert len(again.history.epochs) == 5
     assert (again.loss, again.kept) == (run.loss, run.kept)
     mine, theirs = (load_file(folder / "model.safetensors") for folder in (tmp_path, run.folder))
@@ -104,13 +121,10 @@ def test_a_training_that_was_killed_goes_on_bit_for_bit(at: int, run: Translator
         assert (tmp_path / folder).read_bytes() == (run.folder / folder).read_bytes()
 
 
-def test_another_training_is_refused_the_folder(run: TranslatorRun) -> None:
+def test_a_finished_run_is_left_alone(run: TranslatorRun) -> None:
     before = (run.folder / "model.safetensors").read_bytes()
-    with pytest.raises(UsageError, match="already holds another run"):
-        train_translator(DATA, replace(SMALL, dropout=0.5), out=run.folder)
-    other = ParallelSplit(training=text(SENTENCES[:-1] * 60), held_out=text(HELD))
-    with pytest.raises(UsageError, match="already holds another run"):
-        train_translator(other, SMALL, out=run.folder)
+    with pytest.raises(UsageError, match="already holds a run"):
+        train_translator(DATA, SMALL, out=run.folder)
     assert (run.folder / "model.safetensors").read_bytes() == before
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from cutaway.cli import output
+from cutaway.cli.resuming import RESUME_HELP, STEPS_HELP, resumable, run_folder, saving
 
 if TYPE_CHECKING:
     from cutaway.finetuning.pretraining import ParallelSplit
@@ -20,7 +21,7 @@ def train_translator(
         None, help="Held-out sources' file, then (again) the targets'."
     ),
     held_out: float = typer.Option(0.05, help="Without --validation: share at the end that is only scored."),
-    out: Path = typer.Option(Path("runs/translator"), help="The run folder."),
+    out: Path | None = typer.Option(None, help="The run folder; by default runs/<time>."),
     vocabulary: int = typer.Option(6000, help="Subwords of both languages together."),
     embedding: int = typer.Option(128, help="Numbers that stand for a subword."),
     encoder: int = typer.Option(128, help="Units of the encoder in each direction."),
@@ -40,13 +41,13 @@ def train_translator(
     patience: int = typer.Option(3, help="Stop after so many epochs without a lower held-out loss."),
     seed: int = typer.Option(0, help="Of every random choice."),
     threads: int = typer.Option(0, help="Cores to use; 0 leaves the choice to torch."),
-    resume: bool = typer.Option(False, "--resume", help="Go on from the run folder's checkpoint."),
+    resume: bool = typer.Option(False, "--resume", help=RESUME_HELP),
+    save_steps: int | None = typer.Option(None, help=STEPS_HELP),
     json: bool = typer.Option(False, "--json", help="Print the result as JSON."),
 ) -> None:
     """Train a recurrent translator; the weights that score best stay in the run folder."""
     from cutaway.cli.pretrain import use_threads
     from cutaway.cli.progress import training_listener
-    from cutaway.cli.resuming import resumable
     from cutaway.finetuning.translator_settings import TranslatorSettings
     from cutaway.finetuning.translator_training import train_translator as train
     from cutaway.training.loop import LoopSettings
@@ -69,24 +70,16 @@ def train_translator(
         average=average,
         loop=LoopSettings(epochs=epochs, patience=patience, seed=seed, optimizer=optimizer),
     )
-    _check_folder(out, resume)
     data = _read(sources, targets, validation or [], held_out)
-    with resumable(out), output.progress() as bars:
-        run = train(data, settings, out=out, listen=training_listener(bars, "training", unit="tokens"))
+    keeping, folder = saving(resume=resume, every=save_steps), run_folder(out, resume=resume)
+    with resumable(folder), output.progress() as bars:
+        listen = training_listener(bars, "training", unit="tokens")
+        run = train(data, settings, out=folder, listen=listen, saving=keeping)
     if json:
-        output.print_json({"run": str(out), "loss": run.loss, "kept": run.kept})
+        output.print_json({"run": str(folder), "loss": run.loss, "kept": run.kept})
         return
-    output.console().print(f"held-out {run.loss:.4f} nats a token, {run.kept}\nrun: {out}", soft_wrap=True)
-
-
-def _check_folder(out: Path, resume: bool) -> None:
-    from cutaway.core.errors import MissingFileError, UsageError
-
-    there = (out / "settings.json").is_file()
-    if resume and not there:
-        raise MissingFileError(f"{out} holds no training: there is nothing to resume")
-    if there and not resume:
-        raise UsageError(f"{out} already holds a run: --resume goes on with it, or name another folder")
+    told = f"held-out {run.loss:.4f} nats a token, {run.kept}"
+    output.console().print(f"{told}\nrun: {folder}", soft_wrap=True)
 
 
 def _read(sources: Path, targets: Path, validation: list[Path], held_out: float) -> ParallelSplit:

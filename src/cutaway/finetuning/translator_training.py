@@ -1,35 +1,30 @@
 """Training of a recurrent translator: pairs in, a run folder out, stopped and resumed bit for bit.
 
 The run folder: config.json and model.safetensors (the weights to use), tokenizer.json, settings.json,
-history.json; and of the training itself checkpoints/, and epochs/ with the weights to average.
+history.json, run.json; while it is trained also checkpoints/, with the weights to average.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from cutaway.core.errors import UsageError
 from cutaway.core.files import whole_file, write_text
-from cutaway.finetuning.parallel_text import EncodedPairs, ParallelText, encode_pairs, train_subwords
+from cutaway.finetuning.parallel_text import EncodedPairs, Subwords, encode_pairs, train_subwords
 from cutaway.finetuning.pretraining import HISTORY, SETTINGS, TOKENIZER, ParallelSplit
 from cutaway.finetuning.runs.recorder import Plan, recording, settings_of
 from cutaway.finetuning.translator_settings import TranslatorSettings
 from cutaway.recurrent.seq2seq import Seq2Seq
 from cutaway.recurrent.seq2seq_files import save_seq2seq
 from cutaway.training.batches import Rows
-from cutaway.training.checkpoints import Checkpoints
 from cutaway.training.loop import Epoch, History, Listener, Step, fit
-
-CHECKPOINTS, EPOCHS = "checkpoints", "epochs"
+from cutaway.training.run_folder import CHECKPOINTS, SavingSettings, open_run
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,65 +45,57 @@ class TranslatorRun:
 
 
 def train_translator(
-    data: ParallelSplit, settings: TranslatorSettings, *, out: Path, listen: Listener | None = None
+    data: ParallelSplit,
+    settings: TranslatorSettings,
+    *,
+    out: Path,
+    listen: Listener | None = None,
+    saving: SavingSettings | None = None,
 ) -> TranslatorRun:
-    """Train an encoder-decoder; a folder that holds this very training goes on where it stands.
+    """Train an encoder-decoder and write its run folder.
 
     Args:
         data: pairs to learn from, and pairs that are only scored.
         settings: shape, batches, loop.
         out: the run folder.
         listen: told of each step and each epoch.
+        saving: how often a checkpoint is written, and whether an unfinished run of the folder goes on.
 
     Returns:
         The run.
-
-    Raises:
-        UsageError: the folder holds another run.
     """
-    subwords = train_subwords(data.training, vocabulary=settings.vocabulary)
-    recipe = {
-        "data": [_digest(part) for part in (data.training, data.held_out)],
-        "settings": json.loads(json.dumps(asdict(settings))),
-    }
-    if (out / SETTINGS).exists() and json.loads((out / SETTINGS).read_text("utf-8")).get("recipe") != recipe:
-        raise UsageError(f"{out} already holds another run: name another folder")
-    training, held = (
-        encode_pairs(part, subwords, longest=settings.tokens) for part in (data.training, data.held_out)
-    )
-    torch.manual_seed(settings.loop.seed)
-    model = Seq2Seq(settings.model(subwords))
-    task = _Task(model, (training, held), settings, out)
-    subwords.save(out / TOKENIZER)
-    facts = {
-        "recipe": recipe,
-        "pairs": len(training),
-        "tokens": sum(map(len, training.targets)),
-        "held_out_pairs": len(held),
-        "left_out": {"blank": data.training.blank, "long": training.long, "held_out_long": held.long},
-        "parameters": sum(parameter.numel() for parameter in model.parameters()),
-        "torch": str(torch.__version__),
-        "threads": torch.get_num_threads(),
-    }
-    write_text(out / SETTINGS, json.dumps(facts, indent=2) + "\n")
-    checkpoints = Checkpoints(folder=out / CHECKPOINTS, recipe=recipe, seconds=120.0)
-    with recording(_plan(data, settings, out, facts), listen) as recorder:
-        history = fit(task, settings.loop, task.told(recorder.listener), checkpoints=checkpoints)
-        kept, loss = _average(task, history)
-        told = {**history.to_json(), "kept": kept, "loss": loss}
-        write_text(out / HISTORY, json.dumps(told, indent=1) + "\n")
-        recorder.measured({"loss": loss})
+    keeping = saving or SavingSettings()
+    with open_run(out, keeping, mark=SETTINGS):
+        subwords = train_subwords(data.training, vocabulary=settings.vocabulary)
+        pairs = (
+            encode_pairs(data.training, subwords, longest=settings.tokens),
+            encode_pairs(data.held_out, subwords, longest=settings.tokens),
+        )
+        torch.manual_seed(settings.loop.seed)
+        task = _Task(Seq2Seq(settings.model(subwords)), subwords, pairs, settings, out)
+        checkpoints = keeping.checkpoints(out, {"data": data.sha256, "settings": asdict(settings)})
+        with recording(_plan(data, task), listen) as recorder:
+            history = fit(task, settings.loop, task.told(recorder.listener), checkpoints=checkpoints)
+            kept, loss = _average(task, history)
+            told = {**history.to_json(), "kept": kept, "loss": loss}
+            write_text(out / HISTORY, json.dumps(told, indent=1) + "\n")
+            recorder.measured({"loss": loss})
     return TranslatorRun(folder=out, history=history, loss=loss, kept=kept)
 
 
-def _plan(data: ParallelSplit, settings: TranslatorSettings, out: Path, facts: dict[str, Any]) -> Plan:
-    counts = {name: facts[name] for name in ("pairs", "tokens", "held_out_pairs")}
+def _plan(data: ParallelSplit, task: _Task) -> Plan:
+    counts = {name: task.facts[name] for name in ("pairs", "tokens", "held_out_pairs")}
     return Plan(
         kind="translator",
-        folder=out,
-        settings=settings_of(settings),
-        data={"source": f"{len(data.training):,} pairs", "sha256": data.sha256, **counts},
-        seeds={"all": settings.loop.seed},
+        folder=task.folder,
+        settings=settings_of(task.settings),
+        data={
+            "source": f"{len(data.training):,} pairs",
+            "sha256": data.sha256,
+            "blank_pairs": data.training.blank,
+            **counts,
+        },
+        seeds={"all": task.settings.loop.seed},
     )
 
 
@@ -118,12 +105,21 @@ class _Task:
     def __init__(
         self,
         model: Seq2Seq,
+        subwords: Subwords,
         pairs: tuple[EncodedPairs, EncodedPairs],
         settings: TranslatorSettings,
         folder: Path,
     ) -> None:
         self.model, self.settings, self.folder = model, settings, folder
-        self._pairs, self._held = pairs
+        self._subwords, (self._pairs, self._held) = subwords, pairs
+        self.facts = {
+            "pairs": len(self._pairs),
+            "tokens": sum(map(len, self._pairs.targets)),
+            "held_out_pairs": len(self._held),
+            "long_pairs": self._pairs.long,
+            "parameters": sum(parameter.numel() for parameter in model.parameters()),
+            "threads": torch.get_num_threads(),
+        }
 
     def batches(self, epoch: int) -> Sequence[Rows]:
         """Return pairs of similar length together."""
@@ -143,31 +139,26 @@ class _Task:
         return {"loss": total / count}
 
     def keep(self, epoch: int) -> None:
-        """Write the model."""
+        """Write the model, its subwords and how it was trained."""
         del epoch
         save_seq2seq(self.model, self.folder)
+        self._subwords.save(self.folder / TOKENIZER)
+        told = {**self.facts, "torch": str(torch.__version__), "settings": asdict(self.settings)}
+        write_text(self.folder / SETTINGS, json.dumps(told, indent=2) + "\n")
 
     def epoch_file(self, epoch: int) -> Path:
         """Where an epoch's weights lie until they are averaged."""
-        return self.folder / EPOCHS / f"{epoch:04d}.safetensors"
+        return self.folder / CHECKPOINTS / f"weights-{epoch:04d}.safetensors"
 
-    def told(self, listen: Listener | None) -> Listener:
-        """Leave the weights and measures of each epoch on disk as it ends, then tell the listener."""
-        path = self.folder / HISTORY
-        # Of a training that goes on: what it had done.
-        epochs: list[dict[str, object]] = (
-            json.loads(path.read_text("utf-8"))["epochs"] if path.is_file() else []
-        )
+    def told(self, listen: Listener) -> Listener:
+        """Leave the weights of each epoch on disk as it ends, then tell the listener."""
 
         def told(event: Step | Epoch, steps: int | None) -> None:
             if isinstance(event, Epoch):
-                epochs[event.epoch - 1 :] = [asdict(event)]
-                write_text(path, json.dumps({"epochs": epochs}, indent=1) + "\n")
                 with whole_file(self.epoch_file(event.epoch)) as part:
                     save_file({name: p.contiguous() for name, p in self.model.state_dict().items()}, part)
                 self.epoch_file(event.epoch - self.settings.average).unlink(missing_ok=True)
-            if listen:
-                listen(event, steps)
+            listen(event, steps)
 
         return told
 
@@ -195,11 +186,3 @@ def _average(task: _Task, history: History) -> tuple[str, float]:
         return single
     task.keep(last)
     return f"average of epochs {first} to {last}", loss
-
-
-def _digest(pairs: ParallelText) -> str:
-    digest = hashlib.sha256()
-    for side in (pairs.sources, pairs.targets):
-        for text in side:
-            digest.update(f"{len(text)}\x1f{text}".encode())
-    return digest.hexdigest()
