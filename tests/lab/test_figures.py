@@ -18,11 +18,19 @@ from cutaway.lab.figures.why import Parts, explain, products
 
 SENTENCE = "The film was not bad at all, just slow."
 CORPUS = "the king rules the land\nthe queen rules the land\nthe dog eats a bone\nthe cat eats a fish"
+# What the last of a figure's lines for a notebook shows.
+ARRAYS = {
+    "bench": "weights",
+    "memory": "triangle",
+    "tug": "arrows",
+    "adapter": "change",
+    "prediction": "probabilities",
+}
 TUG = {"corpus": CORPUS, "sentence": ["the", "king", "rules"], "center": 1, "negatives": ["dog", "bone"]}
 
 
 def figures() -> dict[str, Figure]:
-    from cutaway.lab.figures import embeddings, recurrent, transformers
+    from cutaway.lab.figures import embeddings, finetuning, recurrent, transformers
 
     return {
         "bench": transformers.bench(SENTENCE, layer=3, head=5),
@@ -30,6 +38,8 @@ def figures() -> dict[str, Figure]:
         "memory": recurrent.memory(SENTENCE, unit=7),
         "tug": embeddings.tug(CORPUS, ["the", "king", "rules"], center=1, negatives=["dog", "bone"])[-1],
         "analogy": embeddings.analogy(["king", "woman"], ["man"]),
+        "adapter": finetuning.adapter(layer=2, target="up"),
+        "prediction": finetuning.prediction(SENTENCE),
     }
 
 
@@ -38,7 +48,9 @@ def made() -> dict[str, Figure]:
     return figures()
 
 
-@pytest.mark.parametrize("name", ["bench", "first layer", "memory", "tug", "analogy"])
+@pytest.mark.parametrize(
+    "name", ["bench", "first layer", "memory", "tug", "analogy", "adapter", "prediction"]
+)
 def test_the_arithmetic_shown_comes_to_the_models_number(made: dict[str, Figure], name: str) -> None:
     figure, random = made[name], np.random.default_rng(0)
     assert figure.whys
@@ -55,7 +67,7 @@ def test_the_arithmetic_shown_comes_to_the_models_number(made: dict[str, Figure]
                     assert term.value == pytest.approx(math.prod(named.values()))
 
 
-@pytest.mark.parametrize("name", ["bench", "memory", "tug", "analogy"])
+@pytest.mark.parametrize("name", ["bench", "memory", "tug", "analogy", "adapter", "prediction"])
 def test_the_lines_for_a_notebook_make_the_same_numbers(made: dict[str, Figure], name: str) -> None:
     figure, scope = made[name], dict[str, Any]()
     lines = figure.python.splitlines()
@@ -64,13 +76,40 @@ def test_the_lines_for_a_notebook_make_the_same_numbers(made: dict[str, Figure],
     if name == "analogy":
         assert found == figure.trace.table("neighbors").rows
         return
-    array = {"bench": "weights", "memory": "triangle", "tug": "arrows"}[name]
+    array = ARRAYS[name]
     np.testing.assert_array_equal(found, figure.trace[array])
 
 
 def test_a_row_of_the_triangle_sums_to_the_cell(made: dict[str, Figure]) -> None:
     trace = made["memory"].trace
     np.testing.assert_allclose(trace["triangle"].sum(axis=1), trace["cell"][:, 7], atol=1e-5)
+
+
+def test_an_adapters_window_is_cut_from_the_whole_matrix(made: dict[str, Figure]) -> None:
+    from safetensors.numpy import load_file
+
+    from cutaway.catalog.resolve import resolve
+
+    trace = made["adapter"].trace
+    stored = load_file(resolve("sentiment").folder / "model.safetensors")
+    whole = 2.0 * stored["encoder.blocks.1.up.b"] @ stored["encoder.blocks.1.up.a"]
+    rows, columns = ([int(name) for name in trace.labels[axis]] for axis in ("output", "input"))
+    np.testing.assert_allclose(trace["change"], whole[np.ix_(rows, columns)], atol=1e-7)
+    np.testing.assert_allclose(trace["singular_change"], np.linalg.svd(whole)[1][:16], atol=1e-6)
+    base = cutaway.Bert.load("all-MiniLM-L6-v2").blocks[1].up.weight.detach().numpy()
+    at = trace.labels["layer"].index("2"), trace.labels["target"].index("up")
+    assert trace["sizes"][at] == pytest.approx(np.linalg.norm(whole) / np.linalg.norm(base), rel=1e-5)
+    others = np.delete(np.linalg.norm(whole, axis=1), rows)
+    assert np.linalg.norm(whole[rows], axis=1).min() >= others.max()
+
+
+def test_attributions_sum_to_the_lead_of_the_answer(made: dict[str, Figure]) -> None:
+    trace, more = made["prediction"].trace, made["prediction"].more
+    logits = np.sort(trace["logits"])
+    lead = float(trace["answer"] - trace["baseline_answer"])
+    assert float(trace["answer"]) == pytest.approx(logits[-1] - logits[-2], rel=1e-4)
+    assert trace["attribution"].sum() == pytest.approx(lead + more["error"], rel=1e-6)
+    assert abs(more["error"]) < 0.01 * abs(lead)
 
 
 def test_the_bench_shows_the_classifiers_own_head(made: dict[str, Figure]) -> None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.browser
 
-PAGES = ("tokenization", "embeddings", "recurrent", "transformers", "catalog")
+PAGES = ("tokenization", "embeddings", "recurrent", "transformers", "finetuning", "runs", "catalog")
 AXE = Path(__file__).parents[2] / "web" / "node_modules" / "axe-core" / "axe.min.js"
 
 

@@ -1,5 +1,14 @@
 /** Written by tools/api_types.py from what the API says of itself: change that, run it again. */
 
+/** A trained classifier, and one of the layers that an adapter stands beside. */
+export interface Adapter {
+  array?: string | null;
+  index?: number[];
+  run?: string;
+  layer?: number;
+  target?: string;
+}
+
 /** Words to add and to subtract. */
 export interface Analogy {
   array?: string | null;
@@ -135,6 +144,14 @@ export interface Label {
   probability: number;
 }
 
+/** A text, and the trained classifier that answers. */
+export interface Labeling {
+  array?: string | null;
+  index?: number[];
+  text: string;
+  run?: string;
+}
+
 /** An LSTM that learns to write, character by character. */
 export interface LanguageTraining {
   data?: Data;
@@ -201,9 +218,29 @@ export interface Prediction {
   steps: Step[];
 }
 
+/** A text's label; the attributions sum to its lead over `against`, but for `error`. */
+export interface PredictionAnswer {
+  trace: Trace;
+  python: string;
+  sources: Record<string, Source>;
+  answers: string[];
+  label: string;
+  against: string;
+  confidence: number;
+  error: number;
+  tokens: Read[];
+}
+
 /** What went wrong, in one line. */
 export interface Problem {
   error: string;
+}
+
+/** A token that a classifier read, and where it stands in the text, in code points. */
+export interface Read {
+  text: string;
+  start: number;
+  end: number;
 }
 
 /** Room 3. */
@@ -221,6 +258,14 @@ export interface Rows {
   name: string;
   columns: string[];
   rows: ((string | number | boolean | null)[])[];
+}
+
+/** Which held-out rows: of a cell of the confusion matrix, of a bin of confidence, or all. */
+export interface RowsAsked {
+  truth?: number | null;
+  answer?: number | null;
+  part?: number | null;
+  offset?: number;
 }
 
 /** What one tokenizer makes of a text, and how densely it cuts. */
@@ -397,10 +442,16 @@ export interface Routes {
   "POST /api/figures/analogy": { body: Analogy; answer: Answer | Why };
   "POST /api/figures/memory": { body: Memory; answer: MemoryAnswer | Why };
   "POST /api/figures/bench": { body: Bench; answer: BenchAnswer | Why };
+  "POST /api/figures/adapter": { body: Adapter; answer: Answer | Why };
+  "POST /api/figures/prediction": { body: Labeling; answer: PredictionAnswer | Why };
   "GET /api/catalog": { body: null; answer: Known[] };
   "GET /api/jobs": { body: null; answer: Record<string, unknown>[] };
   "POST /api/jobs": { body: Asked; answer: Record<string, unknown> };
   "GET /api/jobs/{name}": { body: null; answer: Record<string, unknown> };
   "POST /api/jobs/{name}/stop": { body: null; answer: Record<string, unknown> };
   "GET /api/jobs/{name}/events": { body: null; answer: unknown };
+  "GET /api/runs": { body: null; answer: unknown };
+  "GET /api/runs/{name}": { body: null; answer: unknown };
+  "POST /api/runs/{name}/rows": { body: RowsAsked; answer: unknown };
+  "GET /api/runs/{name}/diff/{other}": { body: null; answer: unknown };
 }

@@ -73,7 +73,7 @@ def load_classifier(run_or_name: str | Path) -> Classifier:
         FormatError: the config or the weights are damaged, or made for another base.
     """
     folder = find_folder(run_or_name)
-    config = _read_config(folder / CONFIG)
+    config = read_config(folder / CONFIG)
     _check(folder / WEIGHTS, config.get("weights_sha256"))
     settings = _settings(config, folder / CONFIG)
     if settings.method == "full":
@@ -126,7 +126,18 @@ def find_folder(run_or_name: str | Path) -> Path:
     return folder
 
 
-def _read_config(path: Path) -> dict[str, Any]:
+def read_config(path: Path) -> dict[str, Any]:
+    """Read a classifier's config.json.
+
+    Args:
+        path: the file.
+
+    Returns:
+        Its fields; only the format was checked.
+
+    Raises:
+        FormatError: it is no JSON, or describes something else.
+    """
     try:
         config = json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:

@@ -16,7 +16,7 @@ from cutaway.core.version import VERSION
 from cutaway.lab.answers.answer import Problem
 from cutaway.lab.errors import answer_errors
 from cutaway.lab.jobs.supervisor import Supervisor
-from cutaway.lab.routes import catalog, figures, health, jobs, tour
+from cutaway.lab.routes import catalog, figures, health, jobs, runs, tour
 from cutaway.lab.security import Guard
 
 STATIC = Path(__file__).parent / "static"
@@ -58,7 +58,7 @@ def create_app(*, static: Path | None = None, supervisor: Supervisor | None = No
     app.add_middleware(Guard)
     answer_errors(app, command="cutaway lab", hints={"/api/tour": '{"text": "..."}'})
     app.include_router(health.router)
-    for room in (tour, figures, catalog, jobs):
+    for room in (tour, figures, catalog, jobs, runs):
         app.include_router(room.router)
     app.mount("/", Page(directory=static, html=True))
     return app

@@ -15,7 +15,7 @@ export interface RoomText {
   sources: Reference[];
 }
 
-export const TEXTS: Record<"tokenization" | "embeddings" | "recurrent" | "transformers" | "catalog", RoomText> = {
+export const TEXTS: Record<"tokenization" | "embeddings" | "recurrent" | "transformers" | "finetuning" | "catalog", RoomText> = {
   tokenization: {
     title: "1 Tokenization",
     aha: "Byte pairs are not looked up: encoding replays merges in the order in which they were learned. A word is a tree, and the height of a branch is the rank of its merge.",
@@ -99,6 +99,30 @@ export const TEXTS: Record<"tokenization" | "embeddings" | "recurrent" | "transf
       { title: "Alammar: The illustrated BERT", where: "jalammar.github.io/illustrated-bert" },
       { title: "Liu et al. 2019: RoBERTa", where: "arXiv:1907.11692" },
       { title: "Jain and Wallace 2019: Attention is not explanation", where: "arXiv:1902.10186" },
+    ],
+  },
+  finetuning: {
+    title: "5 Fine-tuning",
+    aha: "A fine-tuning is an experiment: the same model, your examples, a few settings. It is only worth something if you can read it afterwards: what changed, when it began to learn by heart, and on which examples it is wrong.",
+    insights: [
+      "The training loss always falls. The model over-fits from the epoch in which the held-out loss turns; its weights are the ones to keep.",
+      "The rate decides more than anything else: a factor of ten too low learns nothing, a factor of ten too high forgets everything.",
+      "LoRA trains two thin matrices beside each frozen one. Their product has few directions, and those are enough.",
+      "Accuracy says how often, calibration says whether you may believe it: an over-fitted model is most of all too sure.",
+      "Two runs differ by chance too. Only examples that flipped count, and McNemar's test says whether they are too uneven for luck.",
+    ],
+    tries: [
+      "Change one word of the sentence and see which tokens change sides.",
+      "Click the upper right of the confusion matrix: are these reviews really negative?",
+      "Fine-tune on your own table below, then compare two rates on the page of runs.",
+    ],
+    sources: [
+      { title: "Devlin et al. 2019: BERT, fine-tuned", where: "arXiv:1810.04805" },
+      { title: "Hu et al. 2021: LoRA", where: "arXiv:2106.09685" },
+      { title: "Sundararajan, Taly, Yan 2017: integrated gradients", where: "arXiv:1703.01365" },
+      { title: "Guo et al. 2017: calibration", where: "arXiv:1706.04599" },
+      { title: "McNemar 1947; Dietterich 1998: comparing two classifiers", where: "doi:10.1162/089976698300017197" },
+      { title: "Hugging Face: fine-tuning guide", where: "huggingface.co/docs/transformers/training" },
     ],
   },
   catalog: {

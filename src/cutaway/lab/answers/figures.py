@@ -123,3 +123,21 @@ class Why(Answered):
     file: str
     symbol: str
     line: int
+
+
+class Read(Answered):
+    """A token that a classifier read, and where it stands in the text, in code points."""
+
+    text: str
+    start: int
+    end: int
+
+
+class PredictionAnswer(Answer):
+    """A text's label; the attributions sum to its lead over `against`, but for `error`."""
+
+    label: str
+    against: str
+    confidence: float
+    error: float
+    tokens: list[Read]

@@ -11,7 +11,15 @@ from fastapi import APIRouter
 from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from cutaway.lab.answers.figures import Answer, BenchAnswer, CutAnswer, MemoryAnswer, TugAnswer, Why
+from cutaway.lab.answers.figures import (
+    Answer,
+    BenchAnswer,
+    CutAnswer,
+    MemoryAnswer,
+    PredictionAnswer,
+    TugAnswer,
+    Why,
+)
 from cutaway.lab.figures.figure import Figure
 from cutaway.lab.turns import turns
 
@@ -80,6 +88,21 @@ class Bench(Asked):
     head: int = 1
 
 
+class Adapter(Asked):
+    """A trained classifier, and one of the layers that an adapter stands beside."""
+
+    run: str = Field(default="sentiment", max_length=200)
+    layer: int = Field(default=6, ge=1, le=1000)
+    target: str = Field(default="value", max_length=20)
+
+
+class Labeling(Asked):
+    """A text, and the trained classifier that answers."""
+
+    text: Text
+    run: str = Field(default="sentiment", max_length=200)
+
+
 @router.post("/cut", response_model=CutAnswer | Why)
 async def cut(asked: Cut) -> Response:
     """Return how a tokenizer cuts a text."""
@@ -107,6 +130,18 @@ async def memory(asked: Memory) -> Response:
 @router.post("/bench", response_model=BenchAnswer | Why)
 async def bench(asked: Bench) -> Response:
     """Return one attention head with all its numbers."""
+    return await _answer(asked)
+
+
+@router.post("/adapter", response_model=Answer | Why)
+async def adapter(asked: Adapter) -> Response:
+    """Return what fine-tuning changed in one matrix."""
+    return await _answer(asked)
+
+
+@router.post("/prediction", response_model=PredictionAnswer | Why)
+async def prediction(asked: Labeling) -> Response:
+    """Return a label, and what each token did for it."""
     return await _answer(asked)
 
 
@@ -140,12 +175,24 @@ def _made(asked: Asked) -> Sequence[Figure]:
         from cutaway.lab.figures import transformers
 
         return [transformers.bench(asked.text, layer=asked.layer, head=asked.head)]
+    if isinstance(asked, Adapter | Labeling):
+        return [_of_a_run(asked)]
     from cutaway.lab.figures import embeddings
 
     if isinstance(asked, Tug):
         return embeddings.tug(asked.corpus, asked.sentence, center=asked.center, negatives=asked.negatives)
     assert isinstance(asked, Analogy)
     return [embeddings.analogy(asked.positive, asked.negative)]
+
+
+def _of_a_run(asked: Adapter | Labeling) -> Figure:
+    from cutaway.lab.experiments.reading import classifier_place
+    from cutaway.lab.figures import finetuning
+
+    place = classifier_place(asked.run)
+    if isinstance(asked, Adapter):
+        return finetuning.adapter(layer=asked.layer, target=asked.target, place=place)
+    return finetuning.prediction(asked.text, place=place)
 
 
 def _json(value: Any) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -49,7 +50,7 @@ def labelled_of(data: Data, seed: int, folder: Path) -> Labelled:
     path = folder / "data.csv"
     write_text(path, scrub(data.text))
     try:
-        return read_labelled(path)
+        return replace(read_labelled(path), source="a table typed into the lab")
     except CutawayError as error:
         # The reader of the page gave a text, and knows nothing of a file.
         raise DataError(str(error).replace(str(path), "your table")) from error
