@@ -131,4 +131,8 @@ def _tell(run: Run, json: bool) -> None:
         f"best epoch {run.history.best.epoch}",
         soft_wrap=True,
     )
-    console.print(f'run: {run.folder}  (report.md; cutaway predict {run.folder} "TEXT")', soft_wrap=True)
+    console.print(
+        f"run: {run.folder}  (report.html; cutaway runs explain {run.folder}; "
+        f'cutaway predict {run.folder} "TEXT")',
+        soft_wrap=True,
+    )

@@ -8,15 +8,17 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cutaway.core.errors import DivergedError, FormatError, ResourceError, StoppedError
 from cutaway.core.files import write_text
 from cutaway.finetuning.runs.curves import kept_curves
 from cutaway.finetuning.runs.process import code_version, environment
 from cutaway.finetuning.runs.record import Kind, RunRecord, Status, utc_now
-from cutaway.finetuning.runs.store import Store
 from cutaway.training.history import Listener
+
+if TYPE_CHECKING:
+    from cutaway.finetuning.runs.store import Store
 
 RECORD = "run.json"
 
@@ -89,6 +91,8 @@ def recording(plan: Plan, listen: Listener | None = None) -> Iterator[Recorder]:
         plan: what is known before.
         listen: told of steps and epochs too.
     """
+    from cutaway.finetuning.runs.store import Store  # a quarter of a second, which predicting does not need
+
     store = Store.open()
     record = _begun(plan)
     write_record(record)

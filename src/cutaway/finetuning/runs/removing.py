@@ -13,7 +13,7 @@ FILES = (
     "run.json", "steps.jsonl", "history.json", "settings.json", "predictions.parquet", "config.json",
     "model.safetensors", "tokenizer.json", "report.md", "report.html", "card.md", "README.md",
 )  # fmt: skip
-FOLDERS = ("checkpoints", ".checkpoints.gone")
+FOLDERS = ("checkpoints", ".checkpoints.gone", "epochs")
 
 
 def delete_run(store: Store, record: RunRecord) -> list[str]:
