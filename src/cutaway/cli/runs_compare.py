@@ -22,7 +22,7 @@ SHOWN_TEXT = 64
 def diff(
     first: str = typer.Argument(help="A run: its name, its id or the first digits of it, or its folder."),
     second: str = typer.Argument(help="The run to compare with it."),
-    flips: int = typer.Option(6, help="So many flipped examples are shown."),
+    flips: int = typer.Option(3, help="So many flipped examples of each run are shown."),
     json: bool = typer.Option(False, "--json", help="Print JSON, with every flipped example."),
 ) -> None:
     """Compare two runs: settings, curves, accuracy on the same examples, and whether it is noise."""
@@ -46,12 +46,7 @@ def diff(
     if found.comparison:
         _tell_comparison(found, found.comparison)
         _tell_flips(found, found.comparison.flips, flips)
-    for side in (found.first, found.second):
-        if side.explanation.findings:
-            say(
-                f"\n{side.record.name} in itself (cutaway runs explain {side.record.id[:6]}):", soft_wrap=True
-            )
-            tell_findings(side.explanation.findings)
+    _tell_both(found)
     if found.caveat:
         say(f"\n{found.caveat}", soft_wrap=True)
 
@@ -179,12 +174,30 @@ def _tell_flips(found: RunDiff, flips: Sequence[Flip], shown: int) -> None:
     if not flips or not shown:
         return
     say = output.console().print
-    say(f"\n{len(flips):,} examples flipped; the most confident mistakes:")
-    names = {"first": found.second.record.name, "second": found.first.record.name}
-    for flip in flips[:shown]:
-        wrong = flip.second if flip.right == "first" else flip.first
-        told = f"  {names[flip.right]} said {wrong} {flip.wrong_confidence:.3f}, it is {flip.truth}"
-        say(f"{told}: {start_of(flip.text)}", soft_wrap=True)
+    say(f"\n{len(flips):,} examples flipped; the most confident mistakes of each:")
+    for right, side in (("first", found.second), ("second", found.first)):
+        own = [flip for flip in flips if flip.right == right]
+        if own:
+            say(f"{len(own):,} that {side.record.name} alone got wrong", soft_wrap=True)
+        for flip in own[:shown]:
+            wrong = flip.second if right == "first" else flip.first
+            told = f"  said {wrong} {flip.wrong_confidence:.3f}, it is {flip.truth}"
+            say(f"{told}: {start_of(flip.text)}", soft_wrap=True)
+
+
+def _tell_both(found: RunDiff) -> None:
+    """What the rules say of each run alone; what they say of both is named once."""
+    say = output.console().print
+    sides = (found.first, found.second)
+    rules = [[finding.rule for finding in side.explanation.findings] for side in sides]
+    both = [rule for rule in rules[0] if rule in rules[1]]
+    for side in sides:
+        own = [finding for finding in side.explanation.findings if finding.rule not in both]
+        if own:
+            say(f"\n{side.record.name} by itself (cutaway runs explain {side.record.id[:6]})", soft_wrap=True)
+            tell_findings(own)
+    if both:
+        say(f"\nfound in both: {', '.join(both)}", soft_wrap=True)
 
 
 def _grid(names: Sequence[str]) -> Any:

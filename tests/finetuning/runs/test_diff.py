@@ -219,6 +219,9 @@ def test_the_command_tells_all_of_it(home: Path, capsys: pytest.CaptureFixture[s
         "then over-fitting: training loss 0.3000 to 0.2000, held-out 0.3000 to 0.3500",
         "McNemar's test, chi-squared: 60 right in careful alone, 10 in hasty alone",
         "70 examples flipped",
+        "60 that hasty alone got wrong\n  said positive 0.980, it is negative: review 0\n",
+        "10 that careful alone got wrong\n",
+        "hasty by itself",
         "overconfident",
         "another seed would move both",
     ):

@@ -198,14 +198,20 @@ def test_the_command_explains(
     monkeypatch.setenv("CUTAWAY_RUNS", str(tmp_path / "runs"))
     right = np.ones(100, dtype=bool)
     right[3] = False
+    right[40:60] = False  # so few examples are unsure, too
     made = synthetic.record(tmp_path / "runs" / "a")
     texts = [f"<b>review {row}</b> [red]" for row in range(100)]
     curves = synthetic.history([0.5, 0.3, 0.1], [0.4, 0.3, 0.45], falling(0.6, 0.1))
-    Store.open().save(synthetic.leave(made, curves, synthetic.answers(right, 0.99, texts)))
+    Store.open().save(
+        synthetic.leave(
+            made, curves, synthetic.answers(right, np.where(np.arange(100) == 3, 0.999, 0.99), texts)
+        )
+    )
     assert main(["runs", "explain", "a"]) == 0
     told = capsys.readouterr().out
     assert "- over-fitting: after epoch 2 of 3" in told
-    assert "row 4, positive, answered negative 0.990: <b>review 3</b> [red]" in told
+    assert "- few held-out examples: with 100" in told
+    assert "row 4, positive, answered negative 0.999: <b>review 3</b> [red]" in told
     assert main(["runs", "explain", "a", "--json"]) == 0
     document = json.loads(capsys.readouterr().out)
     assert "over-fitting" in [finding["rule"] for finding in document["findings"]]

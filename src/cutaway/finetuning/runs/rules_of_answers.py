@@ -24,8 +24,8 @@ MISCALIBRATED = 0.05
 ONE_CLASS = 0.98
 # A word that stands in so large a share of a class, and in no text of the others, gives the class away.
 GIVEAWAY = 0.3
-# An interval wider than this (half of it, in accuracy) hides what most settings change.
-UNSURE = 0.03
+# Half an interval of accuracy that is wider than this hides what most settings change.
+UNSURE = 0.04
 # More of the texts than this are longer than what is read of them.
 CUT = 0.3
 
