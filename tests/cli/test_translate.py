@@ -67,6 +67,17 @@ def test_sentences_are_translated(run: str, capsys: pytest.CaptureFixture[str]) 
     assert [row["source"] for row in told] == LINES[:2]
 
 
+def test_an_alignment_is_drawn(run: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["translate", run, LINES[0], "--alignment", "--beam", "1"]) == 0
+    shown = capsys.readouterr().out.splitlines()
+    trace = Translator.load(run).trace(LINES[0], shown[0])
+    weights, sources = trace["alignment"], trace.labels["position"]
+    assert [column.split(":")[1] for column in shown[1].split()] == list(sources)
+    for line, row in zip(shown[3:], weights, strict=False):
+        assert line.endswith(f"→ {sources[row.argmax()]} {row.max():.2f}")
+    assert len(shown) == 4 + len(weights)
+
+
 def test_a_file_keeps_its_lines(run: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     source, target = tmp_path / "in.txt", tmp_path / "out.txt"
     source.write_text(f"{LINES[0]}\n\n" + "\n".join(LINES * 6) + "\n", encoding="utf-8")
@@ -83,6 +94,7 @@ def test_a_file_keeps_its_lines(run: str, tmp_path: Path, capsys: pytest.Capture
         (["RUN"], 2, "give sentences, or --input"),
         (["RUN", "a", "--input", "x"], 2, "give sentences, or --input"),
         (["RUN", " "], 1, "text 1 of 1 is empty"),
+        (["RUN", "a", "--alignment", "--json"], 2, "--alignment draws for a terminal"),
         (["RUN", "a", "--beam", "0"], 2, "beams is 0"),
         (["RUN", "a", "--alpha", "-1"], 2, "alpha is -1"),
         (["RUN", "--input", "nowhere.txt"], 1, "there is no file"),

@@ -10,7 +10,7 @@ import typer
 from cutaway.cli import output
 
 if TYPE_CHECKING:
-    from cutaway.finetuning.translator import Translation
+    from cutaway.finetuning.translator import Translation, Translator
 
 
 def translate(
@@ -22,6 +22,7 @@ def translate(
     target: Path | None = typer.Option(None, "--output", help="Where to write the translations, as lines."),
     beam: int = typer.Option(5, help="Beginnings that the search keeps."),
     alpha: float = typer.Option(1.0, help="Of the length penalty; 0 favors short translations."),
+    alignment: bool = typer.Option(False, "--alignment", help="Show where each token looked in its source."),
     json: bool = typer.Option(False, "--json", help="Print JSON."),
 ) -> None:
     """Translate sentences with a trained translator."""
@@ -36,14 +37,19 @@ def translate(
         check_writable(target)
     given = [output.read_text_argument(text) for text in texts or []]
     check_texts(given)
+    if alignment and (source is not None or json):
+        raise UsageError("--alignment draws for a terminal: it goes with sentences, not with a file or JSON")
     # A blank line of a file stays blank, so that lines still face each other.
     lines = given if source is None else list(read_texts([source]))
-    found = _translate(run, lines, beam=beam, alpha=alpha)
+    translator = _load(run, lines)
+    found = _translate(translator, lines, beam=beam, alpha=alpha)
     shown = [answer.text if answer else "" for answer in found]
     if target is not None:
         write_text(target, "".join(f"{line}\n" for line in shown))
     if json:
         output.print_json([_fields(line, answer) for line, answer in zip(lines, found, strict=True)])
+    elif alignment:
+        _draw(translator, lines, shown)
     elif target is None:
         for line in shown:
             output.console().print(line, soft_wrap=True)
@@ -51,15 +57,20 @@ def translate(
         output.console().print(f"{len(shown)} lines: {target}", soft_wrap=True)
 
 
-def _translate(run: Path, lines: list[str], *, beam: int, alpha: float) -> list[Translation | None]:
-    """Translate what is not blank, with a progress bar where there is much of it."""
+def _load(run: Path, lines: list[str]) -> Translator:
     from cutaway.core.errors import DataError
     from cutaway.finetuning.translator import Translator
 
-    asked = [line for line in lines if line.strip()]
-    if not asked:
+    if not any(line.strip() for line in lines):
         raise DataError(f"{len(lines)} lines, and none of them holds a sentence")
-    translator = Translator.load(run)
+    return Translator.load(run)
+
+
+def _translate(
+    translator: Translator, lines: list[str], *, beam: int, alpha: float
+) -> list[Translation | None]:
+    """Translate what is not blank, with a progress bar where there is much of it."""
+    asked = [line for line in lines if line.strip()]
     if len(asked) < 20:
         found = iter(translator.translate(asked, beam=beam, alpha=alpha))
     else:
@@ -70,6 +81,16 @@ def _translate(run: Path, lines: list[str], *, beam: int, alpha: float) -> list[
             )
         found = iter(answers)
     return [next(found) if line.strip() else None for line in lines]
+
+
+def _draw(translator: Translator, lines: list[str], shown: list[str]) -> None:
+    """Print each translation and, below it, its alignment."""
+    from cutaway.cli.alignment import draw_alignment
+
+    for line, answer in zip(lines, shown, strict=True):
+        output.console().print(answer, soft_wrap=True)
+        if answer:
+            output.console().print(draw_alignment(translator.trace(line, answer)), soft_wrap=True)
 
 
 def _fields(line: str, answer: Translation | None) -> dict[str, object]:
