@@ -1,6 +1,7 @@
 """A benchmark's record: what was measured, on which machine, at which commit, with which versions.
 
-A record is one JSON file, `results/<room>-<date>.json`; another run on the same day replaces it. It
+A record is one JSON file, `results/<room>-<date>.json`. Another run on the same day replaces what it measured
+anew and keeps the rest, each row with its own commit and load, so that a long benchmark may run in parts. It
 names no host, no user and no path.
 """
 
@@ -49,23 +50,39 @@ def write_record(room: str, results: Sequence[Mapping[str, object]]) -> Path:
         Where the record lies.
     """
     now = datetime.datetime.now(datetime.UTC)
+    machine = _machine()
+    here = {"commit": _commit(), "load_average": machine["load_average"]}
+    RESULTS.mkdir(exist_ok=True)
+    path = RESULTS / f"{room}-{now.date().isoformat()}.json"
     record = {
         "room": room,
         "date": now.date().isoformat(),
         "command": f"python benchmarks/{Path(sys.argv[0]).name}",
-        "commit": _commit(),
-        "machine": _machine(),
+        "commit": here["commit"],
+        "machine": machine,
         "versions": {"python": platform.python_version(), **_versions()},
-        "results": list(results),
+        "results": [*_kept(path, results), *({**result, **here} for result in results)],
     }
-    RESULTS.mkdir(exist_ok=True)
-    path = RESULTS / f"{room}-{record['date']}.json"
     path.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     for result in results:
         shown = {name: value for name, value in result.items() if not isinstance(value, list | tuple)}
         print("  ".join(f"{name}: {_short(value)}" for name, value in shown.items()))
     print(f"record: benchmarks/results/{path.name}")
     return path
+
+
+def _kept(path: Path, results: Sequence[Mapping[str, object]]) -> list[Mapping[str, object]]:
+    """Return the rows of an earlier run of the day that are not measured anew."""
+    if not path.is_file():
+        return []
+    anew = {_measured(result) for result in results}
+    old = json.loads(path.read_text(encoding="utf-8"))
+    here = {"commit": old["commit"], "load_average": old["machine"]["load_average"]}
+    return [{**here, **row} for row in old["results"] if _measured(row) not in anew]
+
+
+def _measured(result: Mapping[str, object]) -> tuple[object, ...]:
+    return tuple(result.get(name) for name in ("work", "peer", "seed"))
 
 
 def _commit() -> str:
