@@ -39,6 +39,7 @@ VERBS = {
     "predict": Verb(module="predict", symbol="predict", help="Label texts with a trained model."),
     "runs": Verb(module="runs", symbol="app", help="Trainings: list, read, compare, explain, export."),
     "serve": Verb(module="serve", symbol="serve", help="Trained models over HTTP."),
+    "export": Verb(module="export", symbol="export", help="A trained model for other tools: hf, onnx."),
     "catalog": Verb(module="catalog", symbol="app", help="Known data and models: list, fetch, verify."),
     "lab": Verb(module="lab", symbol="lab", help="The web lab on 127.0.0.1."),
     "verify": Verb(module="verify", symbol="verify", help="Measure again every figure the README claims."),
