@@ -74,6 +74,10 @@ def test_a_training_is_seen_in_two_tabs_through_a_crash_of_the_lab(
     panel(other, title).get_by_role("button", name="Stop").click()
     wait_for_state(page, title, "stopped")
     assert "kept: state" in box.inner_text()
+    box.get_by_role("button", name="Go on").click()
+    wait_for_state(page, title, "running")
+    box.get_by_role("button", name="Stop").click()
+    wait_for_state(page, title, "stopped")
     other.close()
 
 

@@ -166,6 +166,40 @@ def test_two_listeners_hear_the_same_and_a_stop_keeps_what_was_learned(server: S
     assert both[0].events[: len(seen.events)] == seen.events
     assert both[0].state == "stopped"
     assert both[0].of("stopped")[0]["kept"] == ["state"]
+    # It goes on where it stood, and whoever listens hears on.
+    assert send(server, "POST", f"/api/jobs/{name}/resume", {}).body["state"] == "running"
+    assert send(server, "POST", f"/api/jobs/{name}/resume", {}).status == 422
+    on = listen(server, name, both[0].ids[-1], until=lambda heard: len(heard.points) > 1)
+    assert on.points[0][1] > both[0].points[-1][1]
+    assert on.events[0]["seconds"] >= both[0].events[-1]["seconds"]
+    send(server, "POST", f"/api/jobs/{name}/stop", {})
+    wait_for(server, name, "stopped")
+
+
+@pytest.mark.parametrize(
+    "training",
+    [
+        {"kind": "language", "data": {"text": "to be or not to be " * 800}, "epochs": 6, "hidden": 64},
+        {"kind": "finetune", "data": {"text": REVIEWS}, "epochs": 12, "max_tokens": 64, "rank": 2},
+    ],
+)
+def test_a_training_that_was_stopped_ends_as_if_it_had_not_been(
+    server: Server, training: dict[str, Any]
+) -> None:
+    name = start(server, {"training": training})
+    listen(server, name, until=lambda heard: len(heard.of("epoch")) > 1)
+    send(server, "POST", f"/api/jobs/{name}/stop", {})
+    stopped = listen(server, name)
+    assert stopped.state == "stopped", stopped.events[-1]
+    assert send(server, "POST", f"/api/jobs/{name}/resume", {}).status == 200
+    heard = listen(server, name)
+    assert heard.state == "done", heard.events[-1]
+    epochs = [event["epoch"] for event in heard.of("epoch")]
+    assert epochs == list(range(1, training["epochs"] + 1))
+    # One thread, one processor: the losses are those of a training that nobody stopped.
+    whole = listen(server, start(server, {"training": training}))
+    losses = [{series: y for series, _, y in one.points}["training loss"] for one in (heard, whole)]
+    assert losses[0] == pytest.approx(losses[1], rel=1e-4)
 
 
 def test_a_language_model_tells_its_losses_and_writes(server: Server) -> None:

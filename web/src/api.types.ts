@@ -449,6 +449,7 @@ export interface Routes {
   "POST /api/jobs": { body: Asked; answer: Record<string, unknown> };
   "GET /api/jobs/{name}": { body: null; answer: Record<string, unknown> };
   "POST /api/jobs/{name}/stop": { body: null; answer: Record<string, unknown> };
+  "POST /api/jobs/{name}/resume": { body: null; answer: Record<string, unknown> };
   "GET /api/jobs/{name}/events": { body: null; answer: unknown };
   "GET /api/runs": { body: null; answer: unknown };
   "GET /api/runs/{name}": { body: null; answer: unknown };

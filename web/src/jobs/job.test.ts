@@ -15,6 +15,13 @@ describe("a training's events", () => {
     expect(view.result).toEqual({ words: 4 });
   });
 
+  it("replace what was told before by a training that went on from an earlier state", () => {
+    const view = empty();
+    for (const x of [1, 2, 3]) take(view, { kind: "progress", seconds: x, points: [["loss", x, x]] });
+    take(view, { kind: "progress", seconds: 4, points: [["loss", 2, 9]] });
+    expect(view.curves["loss"]).toEqual([{ x: 1, y: 1 }, { x: 2, y: 9 }]);
+  });
+
   it("tell why there is no result", () => {
     const view = empty();
     take(view, { kind: "failed", seconds: 0, error: "<b>no</b>" });

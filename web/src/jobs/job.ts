@@ -60,7 +60,7 @@ export function take(view: View, told: Told): void {
     view.axis = String(told["x"]);
     for (const name of told["curves"] as string[]) view.curves[name] ??= [];
   } else if (told.kind === "progress") {
-    for (const [name, x, y] of told["points"] as [string, number, number | null][]) (view.curves[name] ??= []).push({ x, y });
+    for (const [name, x, y] of told["points"] as [string, number, number | null][]) add((view.curves[name] ??= []), { x, y });
     if (typeof told["done"] === "number") {
       view.done = told["done"];
       view.of = (told["of"] as number | null) ?? null;
@@ -71,6 +71,12 @@ export function take(view: View, told: Told): void {
   else if (told.kind === "done") view.result = told["result"] as Record<string, unknown>;
   else if (told.kind === "failed") view.error = String(told["error"]);
   else if (told.kind === "stopped") view.kept = (told["kept"] as string[] | undefined) ?? [];
+}
+
+/** A training that went on from an earlier state tells some points again: the later ones count. */
+function add(points: Point[], point: Point): void {
+  while ((points.at(-1)?.x ?? -Infinity) >= point.x) points.pop();
+  points.push(point);
 }
 
 /** Where the held-out loss was lowest, if it rose after that: from here on the model over-fits. */

@@ -64,6 +64,17 @@ export class Live {
     }
   }
 
+  /** Let it go on from what it kept. */
+  async resume(): Promise<void> {
+    this.error = null;
+    try {
+      const job = (await ask(`/api/jobs/${this.id}/resume`, { method: "POST" })) as Listed;
+      this.follow(job.id);
+    } catch (problem) {
+      this.error = reason(problem);
+    }
+  }
+
   follow(id: string): void {
     this.close();
     this.id = id;

@@ -27,8 +27,11 @@ class Teller:
     """
 
     def __init__(self, folder: Path) -> None:
+        before = last_event(folder) or {}
+        _drop_half_a_line(folder / EVENTS)
         self._file = os.open(folder / EVENTS, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-        self._began = time.monotonic()
+        # A training that goes on counts on.
+        self._began = time.monotonic() - float(before.get("seconds", 0.0))
         self._points: list[tuple[str, float, float | None]] = []
         self._progress: dict[str, Any] = {}
         self._told = 0.0
@@ -81,6 +84,14 @@ class Teller:
         line = json.dumps(told, ensure_ascii=False, allow_nan=False) + "\n"
         # One write of a whole line: a reader sees it all or not at all, or waits for its end.
         os.write(self._file, line.encode("utf-8", "replace"))
+
+
+def _drop_half_a_line(path: Path) -> None:
+    """Cut off what a process that died did not write to its end."""
+    if path.exists():
+        whole = path.read_bytes().rpartition(b"\n")
+        if whole[2]:
+            os.truncate(path, len(whole[0]) + len(whole[1]))
 
 
 class Reading:

@@ -52,14 +52,13 @@ class Job:
 
     def state(self) -> State:
         """Return whether it runs or how it ended; "lost" is a process that died without a word."""
-        runs = self.runs()  # asked first: what it said before it ended is then there to be read
+        stopped = (self.folder / STOP).exists()
+        if self.runs():
+            return "stopping" if stopped else "running"
         last = last_event(self.folder) or {}
         if last.get("kind") in ENDS:
             ended: State = last["kind"]
             return ended
-        stopped = (self.folder / STOP).exists()
-        if runs:
-            return "stopping" if stopped else "running"
         return "stopped" if stopped else "lost"
 
     def runs(self) -> bool:

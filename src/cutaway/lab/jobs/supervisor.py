@@ -8,11 +8,14 @@ import sys
 from pathlib import Path
 from threading import Lock
 
-from cutaway.core.errors import CutawayError, ResourceError
+from cutaway.core.errors import CutawayError, ResourceError, UsageError
 from cutaway.lab.jobs.asked import Asked
-from cutaway.lab.jobs.store import LOCK, Job, all_jobs, jobs_home, locked, new_folder
+from cutaway.lab.jobs.store import LOCK, STOP, Job, all_jobs, jobs_home, locked, new_folder
 
 MOST_RUNNING = 2
+# Trainings that leave a state; a tokenizer is learned in one go.
+RESUMED = frozenset({"vectors", "language", "finetune"})
+_WAIT = "wait for one or stop it"
 
 
 class BusyError(CutawayError, RuntimeError):
@@ -46,17 +49,38 @@ class Supervisor:
             ResourceError: the folder cannot be written.
         """
         with self._lock:
-            self._bury()
-            running = [job for job in all_jobs(self.home) if job.runs()]
-            if len(running) >= self._most:
-                raise BusyError(
-                    f"{len(running)} trainings run already, and {self._most} may: wait for one or stop it"
-                )
+            running = self._running()
+            if running >= self._most:
+                raise BusyError(f"{running} trainings run already, and {self._most} may: {_WAIT}")
             try:
                 job = new_folder(self.home, asked)
                 self._processes[job.name] = _spawn(job)
             except OSError as error:
                 raise ResourceError(f"cannot start a training in {self.home}: {error.strerror}") from error
+            return job
+
+    def resume(self, job: Job) -> Job:
+        """Let a job go on that was stopped, or whose process died.
+
+        Args:
+            job: which.
+
+        Returns:
+            The job; its process runs.
+
+        Raises:
+            BusyError: as many run as may.
+            UsageError: there is nothing to go on with.
+        """
+        with self._lock:
+            state, kind = job.state(), job.asked().training.kind
+            if state not in ("stopped", "lost") or kind not in RESUMED:
+                raise UsageError(f"the training {job.name} is {state}: there is nothing to go on with")
+            running = self._running()
+            if running >= self._most:
+                raise BusyError(f"{running} trainings run already, and {self._most} may: {_WAIT}")
+            (job.folder / STOP).unlink(missing_ok=True)
+            self._processes[job.name] = _spawn(job)
             return job
 
     def close(self) -> None:
@@ -66,6 +90,10 @@ class Supervisor:
             for job in all_jobs(self.home):
                 if job.name in self._processes:
                     job.stop()
+
+    def _running(self) -> int:
+        self._bury()
+        return sum(job.runs() for job in all_jobs(self.home))
 
     def _bury(self) -> None:
         """Take note of processes that ended, which the system otherwise keeps for us."""

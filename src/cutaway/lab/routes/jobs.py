@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 from fastapi import APIRouter, HTTPException, Request
@@ -13,7 +13,7 @@ from starlette.concurrency import run_in_threadpool
 
 from cutaway.core.errors import UnknownNameError
 from cutaway.lab.jobs.asked import Asked
-from cutaway.lab.jobs.events import ENDS, Reading
+from cutaway.lab.jobs.events import Reading
 from cutaway.lab.jobs.store import Job, all_jobs, find_job
 from cutaway.lab.jobs.supervisor import BusyError, Supervisor
 
@@ -28,11 +28,7 @@ LISTED = 50
 @router.post("", status_code=201)
 async def start(asked: Asked, request: Request) -> dict[str, Any]:
     """Start a training and return it."""
-    try:
-        job = await run_in_threadpool(_supervisor(request).start, asked)
-    except BusyError as error:
-        raise HTTPException(429, str(error), headers={"Retry-After": "10"}) from error
-    return job.to_json()
+    return await _started(lambda: _supervisor(request).start(asked))
 
 
 @router.get("")
@@ -56,6 +52,13 @@ async def stop(name: str, request: Request) -> dict[str, Any]:
     return job.to_json()
 
 
+@router.post("/{name}/resume")
+async def resume(name: str, request: Request) -> dict[str, Any]:
+    """Let a training go on that was stopped or lost, from what it kept."""
+    job = _found(name, request)
+    return await _started(lambda: _supervisor(request).resume(job))
+
+
 @router.get("/{name}/events")
 async def events(name: str, request: Request) -> StreamingResponse:
     """Stream what a training tells, from the event after `Last-Event-ID` on, until it has ended."""
@@ -77,17 +80,20 @@ async def events(name: str, request: Request) -> StreamingResponse:
 
 
 async def _stream(job: Job, after: int) -> AsyncIterator[str]:
-    """Yield events as the browser's EventSource reads them; one that lost us comes again after a second."""
+    """Yield events as the browser's EventSource reads them; one that lost us comes again after a second.
+
+    The stream ends with the process, not with an event that says so: a training that was stopped may have
+    gone on since.
+    """
     reading, quiet = Reading(job.folder, after), 0.0
     yield "retry: 1000\n\n"
     while True:
         # Asked before reading: what a process wrote before it died is then read, whenever that was.
-        alive, ended = job.runs(), False
+        alive = job.runs()
         for number, line in reading.new():
             yield f"id: {number}\ndata: {line}\n\n"
             quiet = 0.0
-            ended = json.loads(line)["kind"] in ENDS
-        if ended or not alive:
+        if not alive:
             # Not numbered: it is no event of the file, but what became of the process.
             yield f"event: state\ndata: {json.dumps(job.state())}\n\n"
             return
@@ -96,6 +102,14 @@ async def _stream(job: Job, after: int) -> AsyncIterator[str]:
             quiet = 0.0
         await asyncio.sleep(BETWEEN_READS)
         quiet += BETWEEN_READS
+
+
+async def _started(start: Callable[[], Job]) -> dict[str, Any]:
+    try:
+        job = await run_in_threadpool(start)
+    except BusyError as error:
+        raise HTTPException(429, str(error), headers={"Retry-After": "10"}) from error
+    return job.to_json()
 
 
 def _supervisor(request: Request) -> Supervisor:

@@ -13,6 +13,7 @@ from cutaway.lab.jobs.events import Teller
 from cutaway.lab.jobs.trainings.texts import labelled_of
 from cutaway.training.loop import Epoch, LoopSettings, Step
 from cutaway.training.optimizer import OptimizerSettings
+from cutaway.training.run_folder import SavingSettings, newest_position
 
 HELD_OUT = 0.2
 BATCH_TOKENS = 1024
@@ -54,7 +55,8 @@ def fine_tune(asked: FineTuning, teller: Teller, out: Path) -> dict[str, Any]:
         )
 
     folder = out / out.parent.name
-    run = finetune(labelled, settings=settings_of(asked), out=folder, listen=listen)
+    saving = SavingSettings(unfinished="resume" if newest_position(folder) else "refuse")
+    run = finetune(labelled, settings=settings_of(asked), out=folder, listen=listen, saving=saving)
     return {
         "run": folder.name,
         "texts": len(labelled),

@@ -14,6 +14,7 @@ from cutaway.lab.jobs.events import Teller
 from cutaway.lab.jobs.trainings.texts import texts_of
 from cutaway.recurrent.language import LanguageModel, LanguageSettings, bits
 from cutaway.recurrent.language_training import (
+    RESUME,
     LanguageRun,
     Progress,
     load_language_model,
@@ -66,6 +67,8 @@ def train_language(asked: LanguageTraining, teller: Teller, out: Path) -> dict[s
             teller.event("epoch", epoch=epoch, step=progress.step, held_out=progress.held_out)
             teller.event("snapshot", epoch=epoch, text=_written(model, start))
 
+    if (out / RESUME).is_file():
+        run.resume(out)
     run.go(out, listen)
     best = load_language_model(out)
     nats = best.nats(model.encode(scored))
