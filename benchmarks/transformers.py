@@ -1,25 +1,29 @@
-"""Room 4 measured: reviews and one sentence through MiniLM, beside HF transformers in the same run.
+"""Room 4 measured, beside the libraries that people use, all in one run.
 
-    python benchmarks/transformers.py
+    python benchmarks/transformers.py reviews sentence start generation trace
 
-Needs the data folder (CUTAWAY_DATA).
+Needs the data folder (CUTAWAY_DATA) and the peers (transformers, sentence-transformers, onnxruntime). Parts
+that are not named keep their figures of the same day and commit.
 
-Each slice of the reviews goes through every contender in turn, and the turn's order moves on from
-slice to slice, so that a busy moment strikes all of them alike. Both read the same ids; what is timed
-is ids to sentence embeddings: padding or packing, the model, mean pooling, length 1.
+Each slice of the reviews goes through every contender in turn, and the turn's order moves on from slice to
+slice, so that a busy moment strikes all of them alike. What is timed is text to the mean of its tokens'
+vectors, tokenizer included; the probabilities are the film-review classifier's, from those means.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import statistics
+import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-# This file has the name of the package that it measures against: its folder must not come first.
+# This file has the name of a package that it measures against: its folder must not come first.
 HERE = Path(__file__).resolve().parent
 sys.path[:] = [part for part in sys.path if Path(part or ".").resolve() != HERE]
 
@@ -29,150 +33,231 @@ import torch  # noqa: E402
 
 import transformers  # noqa: E402
 from cutaway.catalog.resolve import resolve  # noqa: E402
-from cutaway.tokenization.tokenizer import Tokenizer  # noqa: E402
-from cutaway.training.batches import token_budget_batches  # noqa: E402
-from cutaway.transformers.bert import Bert  # noqa: E402
-from cutaway.transformers.packing import PackedBatch  # noqa: E402
+from cutaway.finetuning.classifier import Classifier  # noqa: E402
+from cutaway.transformers.config import BlockConfig, GptConfig  # noqa: E402
+from cutaway.transformers.gpt import Gpt  # noqa: E402
+from cutaway.transformers.products import fastest_precision, int8_works  # noqa: E402
 
-THREADS = 2
-REVIEWS, LONGEST, SLICE = 500, 256, 128
-PEER_BATCH = 32
-# Tokens in one of our batches: the hidden layer of 2,048 fits the caches.
-BUDGET = 2048
+sys.path.append(str(HERE))
+
+from record import RESULTS, write_record  # noqa: E402
+from transformers_peers import (  # noqa: E402
+    LONGEST,
+    THREADS,
+    Array,
+    Embed,
+    export_onnx,
+    onnx_runtime,
+    ours,
+    pipeline,
+    sentence_transformers,
+    write_folder,
+)
+
+REVIEWS, SLICE, RUNS, NEW_TOKENS = 500, 128, 60, 256
 SENTENCE = "The long and slow film kept me awake until the very end"
-
-Row = np.ndarray[Any, Any]
-Embed = Callable[[Sequence[Row]], torch.Tensor]
-
-
-def ours(bert: Bert) -> Embed:
-    def embed(rows: Sequence[Row]) -> torch.Tensor:
-        out = torch.empty(len(rows), bert.config.width)
-        for at in token_budget_batches([len(row) for row in rows], budget=BUDGET, seed=None):
-            out[torch.from_numpy(at)] = bert.embed(PackedBatch.from_rows([rows[n] for n in at])).float()
-        return out
-
-    return embed
+PEER = "HF pipeline"
+Result = dict[str, object]
 
 
-def theirs(bert: Any) -> Embed:
-    """The usual pipeline: batches of 32 in the given order, padded to their longest row."""
-
-    def embed(rows: Sequence[Row]) -> torch.Tensor:
-        parts = []
-        for start in range(0, len(rows), PEER_BATCH):
-            batch = [torch.from_numpy(row) for row in rows[start : start + PEER_BATCH]]
-            ids = torch.nn.utils.rnn.pad_sequence(batch, batch_first=True)
-            mask = (ids != 0).long()
-            hidden = bert(input_ids=ids, attention_mask=mask).last_hidden_state.float()
-            mean = (hidden * mask[..., None]).sum(1) / mask.sum(1, keepdim=True)
-            parts.append(torch.nn.functional.normalize(mean, dim=-1))
-        return torch.cat(parts)
-
-    return embed
-
-
-def half(embed: Embed) -> Embed:
-    def embed_half(rows: Sequence[Row]) -> torch.Tensor:
-        with torch.autocast("cpu", torch.bfloat16):
-            return embed(rows)
-
-    return embed_half
+def contenders(classifier: Classifier, folder: Path) -> dict[str, Embed]:
+    """Every contender, ready; ours in each precision that this machine multiplies."""
+    write_folder(classifier, folder)
+    mine: dict[str, Embed] = {
+        "float32": ours(classifier, "float32"),
+        "bfloat16": ours(classifier, "bfloat16"),
+    }
+    if int8_works():
+        mine["int8"] = ours(classifier, "int8")
+    return mine | {
+        PEER: pipeline(folder),
+        "sentence-transformers": sentence_transformers(folder),
+        "ONNX Runtime float32": onnx_runtime(classifier, export_onnx(folder, "no")),
+        "ONNX Runtime int8": onnx_runtime(classifier, export_onnx(folder, "int8")),
+    }
 
 
 def in_turn(
-    contenders: dict[str, Embed], slices: Sequence[Sequence[Row]]
-) -> tuple[dict[str, list[float]], dict[str, torch.Tensor]]:
-    """Give every slice to every contender; return seconds a slice and the embeddings."""
-    seconds: dict[str, list[float]] = {name: [] for name in contenders}
-    answers: dict[str, list[torch.Tensor]] = {name: [] for name in contenders}
-    names = list(contenders)
-    for turn, rows in enumerate(slices):
+    work: dict[str, Callable[[Any], Any]], slices: Sequence[Any]
+) -> tuple[dict[str, list[float]], dict[str, list[Any]]]:
+    """Give every slice to every contender; return seconds a slice and the answers."""
+    seconds: dict[str, list[float]] = {name: [] for name in work}
+    answers: dict[str, list[Any]] = {name: [] for name in work}
+    names = list(work)
+    for turn, piece in enumerate(slices):
         for name in names[turn % len(names) :] + names[: turn % len(names)]:
             started = time.perf_counter()
-            answers[name].append(contenders[name](rows))
+            answers[name].append(work[name](piece))
             seconds[name].append(time.perf_counter() - started)
-    return seconds, {name: torch.cat(parts) for name, parts in answers.items()}
+    return seconds, answers
 
 
-def reviews(contenders: dict[str, Embed], rows: Sequence[Row]) -> list[dict[str, object]]:
-    for embed in contenders.values():
-        embed(rows[:8])  # the first call sets up threads and memory
-    slices = [rows[start : start + SLICE] for start in range(0, len(rows), SLICE)]
-    seconds, answers = in_turn(contenders, slices)
-    peer = sum(seconds["HF float32"])
+def reviews(classifier: Classifier, all_of: dict[str, Embed]) -> list[Result]:
+    table = pyarrow.parquet.read_table(resolve("imdb").files["test_half.parquet"], columns=["text"])
+    texts = table["text"].slice(0, REVIEWS).to_pylist()
+    for embed in all_of.values():
+        embed(texts[:8])  # the first call sets up threads and memory
+    seconds, parts = in_turn(dict(all_of), [texts[at : at + SLICE] for at in range(0, REVIEWS, SLICE)])
+    answers = {name: np.concatenate(found) for name, found in parts.items()}
+    chances = {name: probabilities(classifier, means) for name, means in answers.items()}
+    peer, fastest = sum(seconds[PEER]), fastest_precision(384, 1536)
     return [
         {
-            "work": f"{len(rows)} reviews cut at {LONGEST} tokens, {name}",
+            "work": f"{REVIEWS} reviews cut at {LONGEST} tokens, {name}",
             "seconds": sum(seconds[name]), "seconds_by_slice": seconds[name],
-            "reviews_per_second": len(rows) / sum(seconds[name]),
-            "peer": "HF transformers float32, padded batches of 32",
-            "peer_seconds": peer, "ratio": peer / sum(seconds[name]),
-            "largest_difference_of_an_embedding": float((answers[name] - answers["HF float32"]).abs().max()),
+            "reviews_per_second": REVIEWS / sum(seconds[name]),
+            "peer": f"{PEER}, batches of 32", "peer_seconds": peer, "ratio": peer / sum(seconds[name]),
+            "largest_difference_of_a_number": float(np.abs(answers[name] - answers[PEER]).max()),
+            "largest_difference_of_a_probability": float(np.abs(chances[name] - chances[PEER]).max()),
+            "chosen_as_fastest": name == fastest,
         }
-        for name in contenders
+        for name in all_of
     ]  # fmt: skip
 
 
-def sentence(contenders: dict[str, Embed], row: Row, runs: int = 60) -> dict[str, object]:
-    names = ("float32", "HF float32")
-    seconds, _ = in_turn({name: contenders[name] for name in names}, [[row]] * (runs + 10))
-    mine, peer = (statistics.median(seconds[name][10:]) for name in names)
-    return {
-        "work": "one 12-word sentence, ids to embedding, median", "seconds": mine,
-        "peer": "HF transformers float32", "peer_seconds": peer, "ratio": peer / mine,
-    }  # fmt: skip
+def probabilities(classifier: Classifier, means: Array) -> Array:
+    with torch.inference_mode():
+        found: Array = classifier.head(torch.from_numpy(means)).softmax(-1).numpy()
+    return found
 
 
-def traced(bert: Bert, row: Row, runs: int = 20) -> dict[str, object]:
-    """A forward pass with everything kept, beside the fast one."""
-    work: dict[str, Embed] = {
-        "open": lambda rows: torch.from_numpy(bert.trace(rows[0])["sentence"][None].copy()),
-        "fast": ours(bert),
-    }
-    seconds, _ = in_turn(work, [[row]] * (runs + 3))
-    mine, fast = (statistics.median(seconds[name][3:]) for name in ("open", "fast"))
-    return {
-        "work": f"trace of {len(row)} tokens, everything kept, median", "seconds": mine,
-        "peer": "our own fast path", "peer_seconds": fast, "ratio": fast / mine,
-    }  # fmt: skip
-
-
-def read_rows() -> list[Row]:
-    table = pyarrow.parquet.read_table(resolve("imdb").files["test_half.parquet"], columns=["text"])
-    tokenizer = Tokenizer.load("all-MiniLM-L6-v2")
-    batch = tokenizer.encode_batch(table["text"].slice(0, REVIEWS).to_pylist())
-    # [CLS] and what fits, then [SEP], as every BERT pipeline cuts.
+def sentence(all_of: dict[str, Embed]) -> list[Result]:
+    seconds, _ = in_turn(dict(all_of), [[SENTENCE]] * (RUNS + 10))
+    medians = {name: statistics.median(found[10:]) for name, found in seconds.items()}
     return [
-        np.concatenate([row[: LONGEST - 1], row[-1:]]).astype(np.int64)
-        if len(row) > LONGEST
-        else row.astype(np.int64)
-        for row in batch
-    ]
+        {
+            "work": f"one 12-word sentence, text to vector, median of {RUNS}, {name}", "seconds": median,
+            "peer": PEER, "peer_seconds": medians[PEER], "ratio": medians[PEER] / median,
+        }
+        for name, median in medians.items()
+    ]  # fmt: skip
 
 
-def main() -> None:
+PROCESSES = {
+    "cutaway": "import cutaway; cutaway.Classifier.load('sentiment').predict([{text!r}])",
+    PEER: (
+        "import transformers; "
+        "transformers.pipeline('feature-extraction', model={folder!r}, device='cpu')({text!r})"
+    ),
+    "ONNX Runtime float32": (
+        "import numpy as np, onnxruntime, tokenizers; "
+        "read = tokenizers.Tokenizer.from_file({folder!r} + '/tokenizer.json').encode({text!r}).ids; "
+        "ids = np.array([read]); "
+        "session = onnxruntime.InferenceSession({folder!r} + '/model.onnx'); "
+        "session.run(None, dict(ids=ids, mask=np.ones_like(ids)))"
+    ),
+}
+
+
+def start(folder: Path, runs: int = 7) -> list[Result]:
+    """Whole processes, from nothing to the first answer."""
+    export_onnx(folder, "no")
+    filled = {name: code.format(text=SENTENCE, folder=str(folder)) for name, code in PROCESSES.items()}
+    seconds, peaks = in_turn({name: _process(code) for name, code in filled.items()}, [None] * (runs + 1))
+    medians = {name: statistics.median(found[1:]) for name, found in seconds.items()}
+    return [
+        {
+            "work": f"a whole process to its first answer, median of {runs}, {name}", "seconds": median,
+            "peak_megabytes": statistics.median(peaks[name][1:]),
+            "peer": PEER, "peer_seconds": medians[PEER], "ratio": medians[PEER] / median,
+        }
+        for name, median in medians.items()
+    ]  # fmt: skip
+
+
+# A process starts out with its parent's peak: one with nothing in it stands between.
+_BETWEEN = (
+    "import os, subprocess, sys; "
+    "child = subprocess.Popen([sys.executable, '-c', sys.argv[1]], stdout=2, stderr=subprocess.DEVNULL); "
+    "_, status, usage = os.wait4(child.pid, 0); "
+    "print(usage.ru_maxrss / 1024); "
+    "sys.exit(os.waitstatus_to_exitcode(status))"
+)
+
+
+def _process(code: str) -> Callable[[Any], float]:
+    def run(_: Any) -> float:
+        done = subprocess.run(
+            [sys.executable, "-S", "-c", _BETWEEN, code], capture_output=True, text=True, check=True,
+            env=os.environ | {"OMP_NUM_THREADS": str(THREADS), "HF_HUB_OFFLINE": "1"},
+            cwd=tempfile.gettempdir(),
+        )  # fmt: skip
+        return float(done.stdout)
+
+    return run
+
+
+def generation() -> list[Result]:
+    """The same tokens with keys and values kept, and with the whole text read again at each step."""
+    torch.manual_seed(0)
+    block = BlockConfig(width=384, heads=6, feed_forward=1536, order="pre", activation="gelu_tanh")
+    gpt = Gpt(GptConfig(vocabulary=8000, positions=512, layers=6, block=block)).eval()
+    prompt = np.arange(8)
+    kept = {
+        "kept": lambda tokens: gpt.generate(prompt, tokens=tokens),
+        "again": lambda tokens: gpt.generate(prompt, tokens=tokens, keep="nothing"),
+    }
+    in_turn(kept, [8])
+    seconds, answers = in_turn(kept, [NEW_TOKENS] * 3)
+    if any((a != b).any() for a, b in zip(*answers.values(), strict=True)):
+        raise RuntimeError("cached and uncached generation differ")
+    mine, peer = (statistics.median(seconds[name]) for name in kept)
+    return [
+        {
+            "work": f"{NEW_TOKENS} tokens generated, keys and values kept, 6 layers of width 384",
+            "seconds": mine, "peer": "our own, the whole text read again at each step",
+            "peer_seconds": peer, "ratio": peer / mine,
+        }
+    ]  # fmt: skip
+
+
+def trace(classifier: Classifier, runs: int = 20) -> list[Result]:
+    """A forward pass with everything kept, beside the fast one."""
+    row = np.tile(np.array(classifier.tokenizer.encode(SENTENCE).ids), 3)[:32]
+    from cutaway.transformers.packing import PackedBatch
+
+    bert = classifier.encoder
+    work: dict[str, Callable[[Any], Any]] = {
+        "open": bert.trace,
+        "fast": lambda ids: bert.infer(PackedBatch.from_rows([ids])),
+    }
+    seconds, _ = in_turn(work, [row] * (runs + 3))
+    mine, fast = (statistics.median(seconds[name][3:]) for name in ("open", "fast"))
+    return [
+        {
+            "work": "trace of 32 tokens, everything kept, median", "seconds": mine,
+            "peer": "our own fast path", "peer_seconds": fast, "ratio": fast / mine,
+        }
+    ]  # fmt: skip
+
+
+def earlier(parts: Sequence[str]) -> list[Result]:
+    """Return the results of today's record whose part is not measured again."""
+    path = RESULTS / f"transformers-{time.strftime('%Y-%m-%d', time.gmtime())}.json"
+    kept: list[Result] = json.loads(path.read_text(encoding="utf-8"))["results"] if path.is_file() else []
+    return [result for result in kept if result["part"] not in parts]
+
+
+def main(parts: Sequence[str]) -> None:
     torch.set_num_threads(min(THREADS, os.cpu_count() or 1))
     transformers.logging.set_verbosity_error()
     transformers.utils.logging.disable_progress_bar()
-    bert = Bert.load("all-MiniLM-L6-v2")
-    peer = transformers.BertModel.from_pretrained(resolve("all-MiniLM-L6-v2").folder).eval()
-    contenders = {
-        "float32": ours(bert),
-        "HF float32": theirs(peer),
-        "bfloat16": half(ours(bert)),
-        "HF bfloat16": half(theirs(peer)),
-    }
-    tokenizer = Tokenizer.load("all-MiniLM-L6-v2")
-    one = np.array(tokenizer.encode(SENTENCE).ids)
-    with torch.inference_mode():
-        results = reviews(contenders, read_rows())
-        results += [sentence(contenders, one), traced(bert, np.tile(one, 3)[:32])]
-    sys.path.append(str(HERE))
-    from record import write_record
-
-    write_record("transformers", results)
+    classifier = Classifier.load("sentiment")
+    measured: list[Result] = []
+    with tempfile.TemporaryDirectory() as made, torch.inference_mode():
+        folder = Path(made)
+        all_of = contenders(classifier, folder) if {"reviews", "sentence", "start"} & set(parts) else {}
+        measure = {
+            "reviews": lambda: reviews(classifier, all_of),
+            "sentence": lambda: sentence(all_of),
+            "start": lambda: start(folder),
+            "generation": generation,
+            "trace": lambda: trace(classifier),
+        }
+        for part in parts:
+            measured += [{"part": part, **result} for result in measure[part]()]
+    write_record("transformers", [*earlier(parts), *measured])
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:] or ["reviews", "sentence", "start", "generation", "trace"])
