@@ -12,6 +12,9 @@ from cutaway.cli.resuming import RESUME_HELP, STEPS_HELP, resumable, run_folder,
 
 if TYPE_CHECKING:
     from cutaway.finetuning.pretraining import ParallelSplit
+    from cutaway.finetuning.translator_settings import TranslatorSettings
+    from cutaway.finetuning.translator_training import TranslatorRun
+    from cutaway.training.run_folder import SavingSettings
 
 
 def train_translator(
@@ -47,9 +50,7 @@ def train_translator(
 ) -> None:
     """Train a recurrent translator; the weights that score best stay in the run folder."""
     from cutaway.cli.pretrain import use_threads
-    from cutaway.cli.progress import training_listener
     from cutaway.finetuning.translator_settings import TranslatorSettings
-    from cutaway.finetuning.translator_training import train_translator as train
     from cutaway.training.loop import LoopSettings
     from cutaway.training.optimizer import OptimizerSettings
 
@@ -72,14 +73,26 @@ def train_translator(
     )
     data = _read(sources, targets, validation or [], held_out)
     keeping, folder = saving(resume=resume, every=save_steps), run_folder(out, resume=resume)
+    _tell(_train(data, settings, keeping, folder), json)
+
+
+def _train(
+    data: ParallelSplit, settings: TranslatorSettings, keeping: SavingSettings, folder: Path
+) -> TranslatorRun:
+    from cutaway.cli.progress import training_listener
+    from cutaway.finetuning.translator_training import train_translator as train
+
     with resumable(folder), output.progress() as bars:
         listen = training_listener(bars, "training", unit="tokens")
-        run = train(data, settings, out=folder, listen=listen, saving=keeping)
+        return train(data, settings, out=folder, listen=listen, saving=keeping)
+
+
+def _tell(run: TranslatorRun, json: bool) -> None:
     if json:
-        output.print_json({"run": str(folder), "loss": run.loss, "kept": run.kept})
+        output.print_json({"run": str(run.folder), "loss": run.loss, "kept": run.kept})
         return
     told = f"held-out {run.loss:.4f} nats a token, {run.kept}"
-    output.console().print(f"{told}\nrun: {folder}", soft_wrap=True)
+    output.console().print(f"{told}\nrun: {run.folder}", soft_wrap=True)
 
 
 def _read(sources: Path, targets: Path, validation: list[Path], held_out: float) -> ParallelSplit:
