@@ -154,6 +154,24 @@ def test_whoever_comes_later_gets_what_is_missing(server: Server) -> None:
     assert listen(server, name, after=first.ids[-1]).events == []
 
 
+def test_vectors_of_a_few_sentences_put_like_words_together(server: Server) -> None:
+    text = "\n".join(
+        f"the {who} wears a crown\nthe {pet} eats a bone" for who, pet in (("king", "dog"), ("queen", "cat"))
+    )
+    asked = {
+        "kind": "vectors",
+        "data": {"text": text},
+        "epochs": 300,
+        "dim": 16,
+        "watch": ["king", "dog", "none"],
+    }
+    heard = listen(server, start(server, {"training": asked}))
+    near = {one["word"]: one["near"][0][0] for one in heard.of("done")[0]["result"]["neighbors"]}
+    assert near == {"king": "queen", "dog": "cat"}
+    losses = [y for _, _, y in heard.points]
+    assert sum(losses[-20:]) < 0.8 * sum(losses[:20])
+
+
 def test_two_listeners_hear_the_same_and_a_stop_keeps_what_was_learned(server: Server) -> None:
     name = start(server, endless())
     seen = listen(server, name, until=lambda heard: len(heard.points) > 3)

@@ -52,6 +52,11 @@ export function ticksOf(scale: { ticks: (count: number) => number[]; base?: unkn
   return round.filter((_, at) => at % Math.ceil(round.length / 7) === 0);
 }
 
+/** Over how many points a running mean is taken: few where there are few, so that it does not lag far behind. */
+export function windowOf(count: number): number {
+  return Math.min(Math.max(Math.round(count / 24), 3), 16);
+}
+
 /** The mean of the last `count` values at each point, fewer at the start. */
 export function runningMean(points: readonly Place[], count: number): Place[] {
   const kept = points.filter((point): point is { x: number; y: number } => point.y !== null);

@@ -40,6 +40,8 @@ def train_vectors(asked: VectorTraining, teller: Teller, out: Path) -> dict[str,
         window=asked.window,
         model=asked.model,
         min_count=asked.min_count,
+        # In a text of a few sentences every word is frequent: thinned out, there would be nothing to learn.
+        subsample=0.0 if asked.data.text is not None else 1e-3,
         seed=asked.seed,
     )
     looked = time.monotonic()
