@@ -171,10 +171,15 @@ def test_the_page_holds_the_traces_numbers(folders: dict[str, tuple[Path, Any]])
     assert np.allclose(data["answer"]["tokens"]["slopes"], explained.slopes["attribution"])
 
 
-def test_a_page_of_a_model_without_a_head_has_no_answer(tmp_path: Path) -> None:
+def test_a_page_of_a_model_without_a_head_has_no_answer(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     path = tmp_path / "new" / "page.html"
     assert main(["attend", TEXT, "--model", "all-MiniLM-L6-v2", "--html", str(path)]) == 0
     assert '"answer": null' in path.read_text(encoding="utf-8")
+    capsys.readouterr()
+    assert main(["attend", TEXT, "--html", str(path), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"page": str(path), "bytes": path.stat().st_size}
 
 
 @pytest.mark.parametrize(
@@ -182,6 +187,7 @@ def test_a_page_of_a_model_without_a_head_has_no_answer(tmp_path: Path) -> None:
     [
         ([TEXT, "--explain", "--model", "all-MiniLM-L6-v2"], 2, "has no head and answers nothing"),
         ([TEXT, "--answer", "great"], 2, "there is no label 'great': the model knows negative, positive"),
+        ([TEXT, "--answer", ""], 2, "there is no label ''"),
         ([TEXT, "--explain", "--top", "0"], 2, "--top is 0"),
         (["", "--explain"], 1, "empty"),
         (["word " * 200, "--html", "never.html"], 2, "a page draws 96 tokens at most, this text has 202"),

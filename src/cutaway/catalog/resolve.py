@@ -129,8 +129,14 @@ def _download(wanted: Entry, part: Part, report: Report | None) -> Resolved:
     packages = [source.install for source in sources if source.install]
     how = " or ".join([f"'{command}'" for command in packages] + ["a folder named in CUTAWAY_DATA"])
     if os.environ.get("CUTAWAY_OFFLINE") == "1" or not ways:
-        why = "CUTAWAY_OFFLINE=1 forbids the network" if ways else "it cannot be downloaded"
-        raise OfflineError(f"{wanted.name} is not on this machine and {why}: get it with {how}")
+        if not ways:
+            raise OfflineError(
+                f"{wanted.name} is not on this machine and it cannot be downloaded: get it with {how}"
+            )
+        raise OfflineError(
+            f"{wanted.name} is not on this machine and CUTAWAY_OFFLINE=1 forbids the network: get it with "
+            f"'cutaway catalog fetch {wanted.name}' without that, or with {how}"
+        )
     folder = cache_home() / "catalog" / wanted.name
     problems = []
     for source in sources:

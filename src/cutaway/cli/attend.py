@@ -50,11 +50,16 @@ def attend(
     from cutaway.finetuning.asking import open_model
 
     given = output.read_text_argument(text)
-    opened = open_model(model or (ANSWERING if explain or html or answer else ATTENDING))
+    asks = explain or answer is not None
+    opened = open_model(model or (ANSWERING if asks or html else ATTENDING))
     if html:
-        _write_page(opened, given, answer, html)
+        size = _write_page(opened, given, answer, html)
+        if json:
+            output.print_json({"page": str(html), "bytes": size})
+        else:
+            output.console().print(f"{html}: {size / 1e6:.1f} MB, open it in a browser", soft_wrap=True)
         return
-    if explain or answer:
+    if asks:
         _explain(opened, given, answer, top=10 if top is None else top, json=json)
         return
     read = opened.read(given)
@@ -90,7 +95,7 @@ def _explain(opened: Opened, text: str, answer: str | None, *, top: int, json: b
     console.print(draw_answer(explained, asked, top=top))
 
 
-def _write_page(opened: Opened, text: str, answer: str | None, path: Path) -> None:
+def _write_page(opened: Opened, text: str, answer: str | None, path: Path) -> int:
     from cutaway.core.files import write_text
     from cutaway.finetuning.asking import ask
     from cutaway.transformers.page.page import Heading, attention_page, check_tokens
@@ -106,7 +111,7 @@ def _write_page(opened: Opened, text: str, answer: str | None, path: Path) -> No
         heading = Heading(model=opened.name, text=text, likeliest=asked.likeliest)
         page = attention_page(heading, explained.trace, explained)
     write_text(path, page)
-    output.console().print(f"{path}: {len(page) / 1e6:.1f} MB, open it in a browser", soft_wrap=True)
+    return path.stat().st_size
 
 
 def _all_of(question: Question) -> Explanation:
