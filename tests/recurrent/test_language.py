@@ -137,6 +137,8 @@ def test_bad_input_is_refused(tmp_path: Path) -> None:
         made.nats(made.encode("a"))
     with pytest.raises(DataError, match="empty"):
         list(made.generate("", 3, SamplingSettings()))
+    with pytest.raises(UsageError, match="each character comes once"):
+        LanguageSettings(symbols="aba")
     with pytest.raises(UsageError, match="leaves one part empty"):
         split_text("abc", 0.0)
     with pytest.raises(MissingFileError, match="nothing to resume"):

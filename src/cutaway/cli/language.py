@@ -1,4 +1,4 @@
-"""`cutaway recurrent train-language|generate`: an LSTM that writes character by character."""
+"""`cutaway recurrent train-language|generate`: an LSTM that writes, by characters or by tokens."""
 
 from __future__ import annotations
 
@@ -10,6 +10,10 @@ import typer
 from cutaway.cli import output
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from torch import Tensor
+
     from cutaway.finetuning.runs.recorder import Plan
     from cutaway.recurrent.language import LanguageSettings
     from cutaway.recurrent.language_training import LanguageRun, LanguageTraining, Progress
@@ -18,12 +22,15 @@ if TYPE_CHECKING:
 def train_language(
     text: Path = typer.Argument(help="A text file in UTF-8."),
     out: Path = typer.Option(Path("runs/language"), help="The run folder."),
-    embedding: int = typer.Option(64, help="Numbers that stand for a character."),
+    tokenizer: str | None = typer.Option(
+        None, help="Read its tokens in the place of characters: a name or a path."
+    ),
+    embedding: int = typer.Option(64, help="Numbers that stand for a symbol."),
     hidden: int = typer.Option(256, help="Units of each LSTM layer."),
     layers: int = typer.Option(2, help="LSTM layers."),
     dropout: float = typer.Option(0.2, help="Share of embeddings and states that training drops."),
     streams: int = typer.Option(32, help="Pieces of the text read side by side."),
-    steps: int = typer.Option(96, help="Characters of each stream in one step."),
+    steps: int = typer.Option(96, help="Symbols of each stream in one step."),
     rate: float = typer.Option(4e-3, help="Peak learning rate."),
     epochs: int = typer.Option(12, help="Passes over the text."),
     held_out: float = typer.Option(0.1, help="Share at the end of the text that is only scored."),
@@ -32,7 +39,7 @@ def train_language(
     resume: bool = typer.Option(False, "--resume", help="Go on from the run folder's checkpoint."),
     json: bool = typer.Option(False, "--json", help="Print the result as JSON."),
 ) -> None:
-    """Train a character language model; the best epoch stays in the run folder."""
+    """Train a language model of characters or tokens; the best epoch stays in the run folder."""
     import torch
 
     from cutaway.recurrent.language import LanguageModel, LanguageSettings, bits
@@ -41,7 +48,6 @@ def train_language(
         LanguageTraining,
         load_language_model,
         split_text,
-        symbols_of,
     )
     from cutaway.training.optimizer import OptimizerSettings
 
@@ -56,22 +62,44 @@ def train_language(
         seed=seed,
         optimizer=OptimizerSettings(rate=rate, warmup=0.02),
     )
+    symbols, encode = _symbols(read, tokenizer, out)
     shape = LanguageSettings(
-        symbols="".join(symbols_of(read)), embedding=embedding, hidden=hidden, layers=layers, dropout=dropout
+        symbols=symbols, embedding=embedding, hidden=hidden, layers=layers, dropout=dropout
     )
     torch.manual_seed(seed)
     model = LanguageModel(shape)
-    run = LanguageRun(model, model.encode(learned), model.encode(scored), settings)
+    held = encode(scored) if encode else model.encode(scored)
+    run = LanguageRun(model, encode(learned) if encode else model.encode(learned), held, settings)
     if resume:
         run.resume(out)
     _go(run, _plan(out, text, settings, shape))
-    nats = load_language_model(out).nats(model.encode(scored))
+    nats = load_language_model(out).nats(held)
+    a_character = bits(nats) * (len(held) - 1) / (len(scored) - 1)
     if json:
-        output.print_json({"run": str(out), "nats": nats, "bits": bits(nats), "perplexity": 2 ** bits(nats)})
+        told = {"run": str(out), "nats": nats, "bits": bits(nats), "perplexity": 2 ** bits(nats)}
+        output.print_json({**told, "bits_a_character": a_character})
         return
+    kind = "token" if encode else "character"
     output.console().print(
-        f"held-out {nats:.4f} nats, {bits(nats):.4f} bits a character\nrun: {out}", soft_wrap=True
+        f"held-out {nats:.4f} nats a {kind}, {a_character:.4f} bits a character\nrun: {out}", soft_wrap=True
     )
+
+
+def _symbols(text: str, tokenizer: str | None, out: Path) -> tuple[str | int, Callable[[str], Tensor] | None]:
+    """Return a text's characters; or how many tokens a tokenizer has, kept in the run, and its encoder."""
+    from cutaway.recurrent.language_training import symbols_of
+
+    if tokenizer is None:
+        return "".join(symbols_of(text)), None
+    import torch
+
+    from cutaway.finetuning.token_language import TOKENIZER
+    from cutaway.tokenization.tokenizer import Tokenizer
+
+    chosen = Tokenizer.load(tokenizer)
+    out.mkdir(parents=True, exist_ok=True)
+    chosen.save(out / TOKENIZER)
+    return chosen.vocab_size, lambda some: torch.tensor(chosen.encode(some, special=False).ids)
 
 
 def _read(text: Path) -> str:
@@ -100,7 +128,7 @@ def _go(run: LanguageRun, plan: Plan) -> None:
             nonlocal read, seconds, before
             read, seconds = read + event.characters, seconds + event.seconds
             losses.append(event.loss)
-            note = f"loss {event.loss:.3f}, {read / seconds:,.0f} characters/s"
+            note = f"loss {event.loss:.3f}, {read / seconds:,.0f} symbols/s"
             bars.update(task, completed=event.step, note=note)
             if event.held_out is None:
                 return
@@ -144,22 +172,24 @@ def _plan(out: Path, text: Path, settings: LanguageTraining, shape: LanguageSett
 def generate(
     prompt: str = typer.Argument(help="The text so far; - reads standard input."),
     model: Path = typer.Option(Path("runs/language"), help="A run folder of train-language."),
-    length: int = typer.Option(300, min=1, help="Characters to write."),
+    length: int = typer.Option(300, min=1, help="Characters, or tokens, to write."),
     temperature: float = typer.Option(0.8, help="Divides the scores; 0 takes the likeliest."),
     top_k: int | None = typer.Option(None, help="Draw from so many of the likeliest."),
     top_p: float = typer.Option(1.0, help="Draw from the likeliest that together have this probability."),
     seed: int = typer.Option(0, help="Of the draws."),
     json: bool = typer.Option(False, "--json", help="Print JSON."),
 ) -> None:
-    """Go on from a prompt, character by character."""
+    """Go on from a prompt, symbol by symbol."""
     from rich.text import Text
 
+    from cutaway.finetuning.token_language import TOKENIZER, TokenLanguage
     from cutaway.recurrent.language_training import load_language_model
     from cutaway.recurrent.sampling import SamplingSettings
 
+    load = TokenLanguage.load if (model / TOKENIZER).is_file() else load_language_model
     settings = SamplingSettings(temperature=temperature, top_k=top_k, top_p=top_p, seed=seed)
     start = output.read_text_argument(prompt)
-    text = "".join(load_language_model(model).generate(start, length, settings))
+    text = "".join(load(model).generate(start, length, settings))
     if json:
         output.print_json({"prompt": start, "text": text})
         return

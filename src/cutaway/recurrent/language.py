@@ -26,22 +26,24 @@ class LanguageSettings:
     """The shape of a language model.
 
     Attributes:
-        symbols: the characters it knows, each once.
+        symbols: the characters it knows, each once; or a number, when a tokenizer makes its ids.
         embedding: numbers that stand for a symbol.
         hidden: units of each LSTM layer.
         layers: LSTM layers.
         dropout: share of embeddings and states that training drops.
     """
 
-    symbols: str
+    symbols: str | int
     embedding: int = 64
     hidden: int = 256
     layers: int = 2
     dropout: float = 0.2
 
     def __post_init__(self) -> None:
-        if len(self.symbols) < 2 or len(set(self.symbols)) < len(self.symbols):
-            raise UsageError(f"a model needs two or more distinct characters, not {self.symbols[:20]!r}")
+        if isinstance(self.symbols, str) and len(set(self.symbols)) < len(self.symbols):
+            raise UsageError(f"each character comes once, not as in {self.symbols[:20]!r}")
+        if self.size < 2:
+            raise UsageError(f"a model needs two or more distinct symbols, not {self.symbols!r}")
         if min(self.embedding, self.hidden, self.layers) < 1:
             raise UsageError(
                 f"embedding ({self.embedding}), hidden ({self.hidden}), layers ({self.layers}) start at 1"
@@ -49,9 +51,14 @@ class LanguageSettings:
         if not 0 <= self.dropout < 1:
             raise UsageError(f"dropout is a share, at least 0 and below 1, not {self.dropout}")
 
+    @property
+    def size(self) -> int:
+        """V, how many ids there are."""
+        return self.symbols if isinstance(self.symbols, int) else len(self.symbols)
+
 
 class LanguageModel(nn.Module):
-    """Give each next character its chance, from all characters before it.
+    """Give each next symbol, a character or a token, its chance from all symbols before it.
 
         h₁ … h_T = LSTM(E x₁ … E x_T)                                      (1)
         p(xₜ₊₁ | x₁ … xₜ) = softmax(W hₜ + b)                              (2)
@@ -67,12 +74,13 @@ class LanguageModel(nn.Module):
     def __init__(self, settings: LanguageSettings) -> None:
         super().__init__()
         self.settings = settings
-        self.embed = nn.Embedding(len(settings.symbols), settings.embedding)
+        self.embed = nn.Embedding(settings.size, settings.embedding)
         between = settings.dropout if settings.layers > 1 else 0.0
         self.lstm = LSTM(settings.embedding, settings.hidden, layers=settings.layers, dropout=between)
         self.drop = nn.Dropout(settings.dropout)
-        self.head = nn.Linear(settings.hidden, len(settings.symbols))
-        self._ids = {symbol: at for at, symbol in enumerate(settings.symbols)}
+        self.head = nn.Linear(settings.hidden, settings.size)
+        self._characters = settings.symbols if isinstance(settings.symbols, str) else ""
+        self._ids = {symbol: at for at, symbol in enumerate(self._characters)}
 
     def encode(self, text: str) -> Tensor:
         """Return the ids of a text's characters, (T) int64.
@@ -92,7 +100,7 @@ class LanguageModel(nn.Module):
 
     def decode(self, ids: Tensor) -> str:
         """Return the text of ids, (T) int."""
-        return "".join(self.settings.symbols[at] for at in ids.tolist())
+        return "".join(self._characters[at] for at in ids.tolist())
 
     def forward(self, ids: Tensor, state: State | None = None) -> tuple[Tensor, State]:
         """Return the scores of each next symbol.
@@ -111,9 +119,9 @@ class LanguageModel(nn.Module):
             raise ShapeError(
                 f"the ids have shape {tuple(ids.shape)}: expected (streams, steps), 1 or more each"
             )
-        if int(ids.min()) < 0 or int(ids.max()) >= len(self.settings.symbols):
+        if int(ids.min()) < 0 or int(ids.max()) >= self.settings.size:
             raise ShapeError(
-                f"ids from {int(ids.min())} to {int(ids.max())} for {len(self.settings.symbols)} symbols"
+                f"ids from {int(ids.min())} to {int(ids.max())} for {self.settings.size} symbols"
             )
         states, state = self.lstm(self.drop(self.embed(ids)), state)
         return self.head(self.drop(states)), state
@@ -133,7 +141,7 @@ class LanguageModel(nn.Module):
             DataError: the text is too short to hold a next symbol in each piece.
         """
         if streams < 1 or len(ids) // streams < 2:
-            raise DataError(f"a text of {len(ids)} characters is too short to score in {streams} pieces")
+            raise DataError(f"a text of {len(ids)} symbols is too short to score in {streams} pieces")
         rows = ids[: len(ids) // streams * streams].view(streams, -1)
         was_training = self.training
         self.eval()
@@ -165,15 +173,29 @@ class LanguageModel(nn.Module):
         """
         if not prompt:
             raise DataError("the prompt is empty: the model goes on from at least one character")
+        for drawn in self.draw(self.encode(prompt), length, settings):
+            yield self._characters[drawn]
+
+    def draw(self, ids: Tensor, length: int, settings: SamplingSettings) -> Iterator[int]:
+        """Yield ids that go on from others; the same seed gives the same ids.
+
+        Args:
+            ids: (T) int, one or more.
+            length: how many to draw.
+            settings: temperature, top_k, top_p, seed.
+
+        Yields:
+            One id at a time.
+        """
         draws = torch.Generator().manual_seed(settings.seed)
         self.eval()
-        ids, state = self.encode(prompt)[None], None
+        read, state = ids[None], None
         for _ in range(length):
             with torch.no_grad():
-                logits, state = self(ids, state)
+                logits, state = self(read, state)
             drawn = torch.multinomial(chances(logits[0, -1], settings), 1, generator=draws)
-            ids = drawn[None]
-            yield self.settings.symbols[int(drawn)]
+            read = drawn[None]
+            yield int(drawn)
 
 
 def bits(nats: float) -> float:

@@ -72,7 +72,7 @@ def train_language(asked: LanguageTraining, teller: Teller, out: Path) -> dict[s
     run.go(out, listen)
     best = load_language_model(out)
     nats = best.nats(model.encode(scored))
-    return {"loss": nats, "bits": bits(nats), "symbols": len(shape.symbols), "text": _written(best, start)}
+    return {"loss": nats, "bits": bits(nats), "symbols": shape.size, "text": _written(best, start)}
 
 
 def _recipe(asked: LanguageTraining, length: int) -> Recipe:
