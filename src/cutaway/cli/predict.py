@@ -34,6 +34,10 @@ def predict(
         None, help="float32, bfloat16, int8, or auto: the fastest that agrees. By default auto for a file."
     ),
     undecodable: str = typer.Option("strict", help="Bytes that are not UTF-8: strict, or replace."),
+    explain: bool = typer.Option(False, "--explain", help="Show what each token did for the label."),
+    nearest: str | None = typer.Option(
+        None, help="Show the texts of this table (the training data) that the model reads most alike."
+    ),
     json: bool = typer.Option(False, "--json", help="Print JSON."),
 ) -> None:
     """Label texts, or a file of them, with a trained model."""
@@ -43,6 +47,11 @@ def predict(
     given = texts or []
     if bool(given) == bool(source) or bool(source) != bool(target):
         raise UsageError("give texts, or both --input and --output")
+    if given and (explain or nearest is not None):
+        from cutaway.cli.explaining import show_reasons
+
+        show_reasons(model, given, nearest, explain=explain, json=json)
+        return
     if source is None or target is None:
         asked = check_precision(precision or "float32")
         _predict_texts(model, given, asked, threshold, json)

@@ -213,6 +213,20 @@ class Classifier(nn.Module):
             inner = trace_bert(self.encoder, row, tokens=[str(token[0]) for token in tokens])
             return self._trace_head(inner, tokens)
 
+    def explain(self, text: str, *, label: str | None = None) -> Trace:
+        """Attribute a label's lead over its closest rival to the tokens of a text.
+
+        Args:
+            text: not empty.
+            label: which label to explain; the likeliest if not given.
+
+        Returns:
+            The trace of `transformers.attributions.integrated_gradients`.
+        """
+        from cutaway.finetuning.explained import explain
+
+        return explain(self, text, label=label)
+
     def _trace_head(self, inner: Trace, tokens: list[tuple[str, int, int, int]]) -> Trace:
         """The head as the textbook writes it, behind the encoder's own trace."""
         rec = Recorder("text to label")
