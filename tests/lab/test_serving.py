@@ -6,6 +6,7 @@ import http.client
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -128,6 +129,21 @@ def test_sixteen_clients_at_once_get_what_predict_says(server: Server, classifie
     assert 'cutaway_texts_total{model="run"} 320.0' in told
     assert 'cutaway_requests_total{route="/v1/predict",status="200"} 160.0' in told
     assert "cutaway_queue_texts" in told
+
+
+def test_two_hundred_slow_connections_hold_nobody_up(server: Server) -> None:
+    begun = b"POST /v1/predict HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 50\r\n\r\n{"
+    slow = [socket.create_connection(("127.0.0.1", server.port), timeout=10) for _ in range(200)]
+    try:
+        for one in slow:
+            one.sendall(begun)
+        started = time.perf_counter()
+        assert [server.ask({"text": "fine"})[0] for _ in range(5)] == [200] * 5
+        # The bodies above take 15 s to be given up.
+        assert time.perf_counter() - started < 10
+    finally:
+        for one in slow:
+            one.close()
 
 
 def test_overload_is_told_and_loses_none(start: Callable[..., Server], classifier: Classifier) -> None:
