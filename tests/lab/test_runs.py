@@ -14,6 +14,7 @@ from cutaway.finetuning.runs.curves import HISTORY
 from cutaway.finetuning.runs.predictions import Answers, write_answers
 from cutaway.finetuning.runs.record import RunRecord
 from cutaway.finetuning.runs.store import Store
+from cutaway.lab.answers.runs import DiffAnswer, RowsAnswer, RunSummary, RunWhole
 from cutaway.lab.experiments.reading import plain
 from cutaway.lab.experiments.recorded import ASSETS, recorded_runs
 
@@ -132,6 +133,16 @@ def test_two_runs_side_by_side(client: TestClient, home: Path) -> None:
     assert told["comparison"]["flipped"] == test["first_only"] + test["second_only"]
     assert test["p"] < 1e-10
     assert client.get("/api/runs/rate 0.0005/diff/rate 0.0005").status_code == 422
+
+
+def test_what_is_answered_is_what_was_promised(client: TestClient, home: Path) -> None:
+    own = make_run(home, "own"), make_run(home, "own too")
+    for summary in client.get("/api/runs").json():
+        RunSummary.model_validate(summary)
+        RunWhole.model_validate(client.get(f"/api/runs/{summary['id']}").json())
+    RowsAnswer.model_validate(client.post("/api/runs/own/rows", json={}).json())
+    for first, second in (("rate 0.0005", "rate 0.0025"), (own[0].id, own[1].id)):
+        DiffAnswer.model_validate(client.get(f"/api/runs/{first}/diff/{second}").json())
 
 
 def test_a_run_of_ones_own_with_numbers_that_are_none(client: TestClient, home: Path) -> None:

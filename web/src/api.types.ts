@@ -49,11 +49,63 @@ export interface BenchAnswer {
   heads: number;
 }
 
+/** Answers of similar confidence. */
+export interface Bin {
+  low: number;
+  high: number;
+  rows: number;
+  confidence: number;
+  accuracy: number;
+}
+
+/** A setting that two runs do not share. */
+export interface Change {
+  name: string;
+  first: unknown;
+  second: unknown;
+  factor: number | null;
+}
+
 /** The two words with the highest cosine. */
 export interface Closest {
   a: number;
   b: number;
   cosine: number;
+}
+
+/** One of two runs, with its epochs. */
+export interface ComparedRun {
+  id: string;
+  name: string;
+  kind: string;
+  status: string;
+  started: string;
+  ended: string | null;
+  note: string;
+  measures: Record<string, number | null>;
+  data: string;
+  settings: Record<string, unknown>;
+  seconds: number | null;
+  recorded: boolean;
+  here: boolean;
+  answers: boolean;
+  classifier: boolean;
+  epochs: RunEpoch[];
+}
+
+/** What the shared examples say; of the flipped ones, the surest mistakes. */
+export interface Comparison {
+  examples: number;
+  only_first: number;
+  only_second: number;
+  first: DiffSide;
+  second: DiffSide;
+  difference: Interval;
+  test: McNemar;
+  real: boolean;
+  visible: number;
+  flipped: number;
+  flips: Flip[];
 }
 
 /** A text and the tokenizer that cuts it. */
@@ -84,6 +136,26 @@ export interface Data {
   limit?: number;
 }
 
+/** Two runs side by side. */
+export interface DiffAnswer {
+  runs: ComparedRun[];
+  settings: Change[];
+  surroundings: Change[];
+  comparison: Comparison | null;
+  verdict: string;
+  cause: string;
+  caveat: string;
+}
+
+/** One run on the examples that both held out. */
+export interface DiffSide {
+  accuracy: Interval;
+  log_loss: Interval;
+  calibration_error: number;
+  overconfidence: number;
+  bins: Bin[];
+}
+
 /** Room 2. */
 export interface Embeddings {
   vectors: string;
@@ -91,6 +163,13 @@ export interface Embeddings {
   similarity: Similarity;
   closest: Closest | null;
   steps: Step[];
+}
+
+/** Something that a run's numbers say. */
+export interface Finding {
+  rule: string;
+  sentence: string;
+  advice: string;
 }
 
 /** A pretrained encoder fine-tuned on labelled texts; one's own are CSV with columns text and label. */
@@ -102,6 +181,18 @@ export interface FineTuning {
   rate?: number;
   epochs?: number;
   max_tokens?: number;
+}
+
+/** An example that one run got right and the other wrong. */
+export interface Flip {
+  row: number;
+  text: string;
+  truth: string;
+  first: string;
+  second: string;
+  first_confidence: number;
+  second_confidence: number;
+  right: string;
 }
 
 /** Means over all units, one a word. */
@@ -123,6 +214,32 @@ export interface Head {
 export interface Health {
   version: string;
   body_limit: number;
+}
+
+/** A held-out example and what the run answered. */
+export interface HeldOutRow {
+  row: number;
+  text: string;
+  left_out: number;
+  truth: string;
+  answer: string;
+  confidence: number;
+  loss: number;
+}
+
+/** A number and where 95 % of those of other samples would lie. */
+export interface Interval {
+  value: number;
+  low: number;
+  high: number;
+}
+
+/** One training: what was asked of it (of a text only how long it is), and the last that it told. */
+export interface JobAnswer {
+  id: string;
+  state: "running" | "stopping" | "done" | "failed" | "stopped" | "lost";
+  training: Record<string, unknown>;
+  last: Record<string, unknown> | null;
 }
 
 /** One name of the catalog. */
@@ -160,6 +277,32 @@ export interface LanguageTraining {
   hidden?: number;
   epochs?: number;
   rate?: number;
+}
+
+/** On how many examples one run alone was right, and how likely so uneven a split is. */
+export interface McNemar {
+  first_only: number;
+  second_only: number;
+  p: number;
+  method: string;
+}
+
+/** What a run's answers are worth. */
+export interface Measured {
+  rows: number;
+  classes: string[];
+  accuracy: Interval;
+  log_loss: Interval;
+  macro_f1: Interval;
+  micro_f1: number;
+  matthews: number;
+  calibration_error: number;
+  overconfidence: number;
+  roc_auc: number | null;
+  average_precision: number | null;
+  by_class: Record<string, Record<string, number | null>>;
+  confusion: number[][];
+  bins: Bin[];
 }
 
 /** A text, and the unit whose memory is split. */
@@ -260,12 +403,78 @@ export interface Rows {
   rows: ((string | number | boolean | null)[])[];
 }
 
+/** A page of held-out examples, of how many. */
+export interface RowsAnswer {
+  count: number;
+  offset: number;
+  rows: HeldOutRow[];
+}
+
 /** Which held-out rows: of a cell of the confusion matrix, of a bin of confidence, or all. */
 export interface RowsAsked {
   truth?: number | null;
   answer?: number | null;
   part?: number | null;
   offset?: number;
+}
+
+/** One epoch of a training. */
+export interface RunEpoch {
+  epoch: number;
+  training_loss: number | null;
+  validation: Record<string, number | null>;
+  seconds: number | null;
+  best: boolean;
+}
+
+/** One step of a training. */
+export interface RunStep {
+  step: number;
+  loss: number | null;
+  rate: number | null;
+  gradient_norm: number | null;
+}
+
+/** What a list shows of a run; a measure that is no number is told as none. */
+export interface RunSummary {
+  id: string;
+  name: string;
+  kind: string;
+  status: string;
+  started: string;
+  ended: string | null;
+  note: string;
+  measures: Record<string, number | null>;
+  data: string;
+  settings: Record<string, unknown>;
+  seconds: number | null;
+  recorded: boolean;
+  here: boolean;
+  answers: boolean;
+  classifier: boolean;
+}
+
+/** A run with its curves, its measures and what they say. */
+export interface RunWhole {
+  id: string;
+  name: string;
+  kind: string;
+  status: string;
+  started: string;
+  ended: string | null;
+  note: string;
+  measures: Record<string, number | null>;
+  data: string;
+  settings: Record<string, unknown>;
+  seconds: number | null;
+  recorded: boolean;
+  here: boolean;
+  answers: boolean;
+  classifier: boolean;
+  steps: RunStep[];
+  epochs: RunEpoch[];
+  measured: Measured | null;
+  findings: Finding[];
 }
 
 /** What one tokenizer makes of a text, and how densely it cuts. */
@@ -445,14 +654,14 @@ export interface Routes {
   "POST /api/figures/adapter": { body: Adapter; answer: Answer | Why };
   "POST /api/figures/prediction": { body: Labeling; answer: PredictionAnswer | Why };
   "GET /api/catalog": { body: null; answer: Known[] };
-  "GET /api/jobs": { body: null; answer: Record<string, unknown>[] };
-  "POST /api/jobs": { body: Asked; answer: Record<string, unknown> };
-  "GET /api/jobs/{name}": { body: null; answer: Record<string, unknown> };
-  "POST /api/jobs/{name}/stop": { body: null; answer: Record<string, unknown> };
-  "POST /api/jobs/{name}/resume": { body: null; answer: Record<string, unknown> };
+  "GET /api/jobs": { body: null; answer: JobAnswer[] };
+  "POST /api/jobs": { body: Asked; answer: JobAnswer };
+  "GET /api/jobs/{name}": { body: null; answer: JobAnswer };
+  "POST /api/jobs/{name}/stop": { body: null; answer: JobAnswer };
+  "POST /api/jobs/{name}/resume": { body: null; answer: JobAnswer };
   "GET /api/jobs/{name}/events": { body: null; answer: unknown };
-  "GET /api/runs": { body: null; answer: unknown };
-  "GET /api/runs/{name}": { body: null; answer: unknown };
-  "POST /api/runs/{name}/rows": { body: RowsAsked; answer: unknown };
-  "GET /api/runs/{name}/diff/{other}": { body: null; answer: unknown };
+  "GET /api/runs": { body: null; answer: RunSummary[] };
+  "GET /api/runs/{name}": { body: null; answer: RunWhole };
+  "POST /api/runs/{name}/rows": { body: RowsAsked; answer: RowsAnswer };
+  "GET /api/runs/{name}/diff/{other}": { body: null; answer: DiffAnswer };
 }

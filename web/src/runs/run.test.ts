@@ -17,7 +17,7 @@ describe("runs", () => {
   });
 
   it("have curves, with a gap where a loss is missing", () => {
-    const [training, held] = lossCurves([{ epoch: 1, training_loss: 2, validation: {}, best: true }]);
+    const [training, held] = lossCurves([{ epoch: 1, training_loss: 2, validation: {}, seconds: 1, best: true }]);
     expect([training?.points, held?.points]).toEqual([[{ x: 1, y: 2 }], [{ x: 1, y: null }]]);
   });
 });

@@ -29,6 +29,9 @@ LISTED = 500
 PAGE = 20
 SHOWN_CHARACTERS = 600
 MOST_STEPS = 1500
+# What is drawn of a step and of an epoch.
+STEP = ("step", "loss", "rate", "gradient_norm")
+EPOCH = ("epoch", "training_loss", "validation", "seconds", "best")
 MOST_FLIPS = 100
 # An id is hex digits, a name is what a folder may be called: no path is looked for.
 NAME = re.compile(r"[^/\\\0]{1,200}")
@@ -111,8 +114,8 @@ def whole(record: RunRecord) -> dict[str, Any]:
         return told
     try:
         history = read_history(record.folder)
-        told["steps"] = _thinned([asdict(step) for step in history.steps])
-        told["epochs"] = [asdict(epoch) for epoch in history.epochs]
+        told["steps"] = _thinned([_part(asdict(step), STEP) for step in history.steps])
+        told["epochs"] = [_part(asdict(epoch), EPOCH) for epoch in history.epochs]
     except MissingFileError:
         pass
     answers = answers_of(record)
@@ -140,7 +143,7 @@ def compared(first: RunRecord, second: RunRecord) -> dict[str, Any]:
             {**flip, "text": flip["text"][:SHOWN_CHARACTERS]} for flip in comparison["flips"][:MOST_FLIPS]
         ]
     runs = [
-        {**summary(record), "epochs": side["epochs"]}
+        {**summary(record), "epochs": [_part(epoch, EPOCH) for epoch in side["epochs"]]}
         for record, side in zip((first, second), told["runs"], strict=True)
     ]
     return {**told, "runs": runs}
@@ -231,6 +234,10 @@ def _measured(run: str, ended: str) -> dict[str, Any]:
     """The measures with their intervals, drawn a thousand times: once a run, not at each look at it."""
     answers = answers_of(find_run(run))
     return measure_all(answers).to_json() if answers is not None else {}
+
+
+def _part(told: dict[str, Any], names: Sequence[str]) -> dict[str, Any]:
+    return {name: told[name] for name in names}
 
 
 def _thinned(steps: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -12,6 +12,7 @@ from fastapi.responses import StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
 from cutaway.core.errors import UnknownNameError
+from cutaway.lab.answers.jobs import JobAnswer
 from cutaway.lab.jobs.asked import Asked
 from cutaway.lab.jobs.events import Reading
 from cutaway.lab.jobs.store import Job, all_jobs, find_job
@@ -25,26 +26,26 @@ MOST_STREAMS = 64
 LISTED = 50
 
 
-@router.post("", status_code=201)
+@router.post("", status_code=201, response_model=JobAnswer)
 async def start(asked: Asked, request: Request) -> dict[str, Any]:
     """Start a training and return it."""
     return await _started(lambda: _supervisor(request).start(asked))
 
 
-@router.get("")
+@router.get("", response_model=list[JobAnswer])
 async def listed(request: Request) -> list[dict[str, Any]]:
     """Return the trainings, the newest first."""
     home = _supervisor(request).home
     return await run_in_threadpool(lambda: [job.to_json() for job in all_jobs(home)[:LISTED]])
 
 
-@router.get("/{name}")
+@router.get("/{name}", response_model=JobAnswer)
 async def one(name: str, request: Request) -> dict[str, Any]:
     """Return one training."""
     return _found(name, request).to_json()
 
 
-@router.post("/{name}/stop")
+@router.post("/{name}/stop", response_model=JobAnswer)
 async def stop(name: str, request: Request) -> dict[str, Any]:
     """Ask a training to end; it keeps what it has."""
     job = _found(name, request)
@@ -52,7 +53,7 @@ async def stop(name: str, request: Request) -> dict[str, Any]:
     return job.to_json()
 
 
-@router.post("/{name}/resume")
+@router.post("/{name}/resume", response_model=JobAnswer)
 async def resume(name: str, request: Request) -> dict[str, Any]:
     """Let a training go on that was stopped or lost, from what it kept."""
     job = _found(name, request)

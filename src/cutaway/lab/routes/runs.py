@@ -11,6 +11,7 @@ from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from cutaway.core.errors import UnknownNameError
+from cutaway.lab.answers.runs import DiffAnswer, RowsAnswer, RunSummary, RunWhole
 from cutaway.lab.turns import turns
 
 router = APIRouter(prefix="/api/runs")
@@ -27,7 +28,7 @@ class RowsAsked(BaseModel):
     offset: int = Field(default=0, ge=0, le=10_000_000)
 
 
-@router.get("")
+@router.get("", response_model=list[RunSummary])
 async def listed() -> Response:
     """Return the runs, the newest first, those recorded with the package last."""
 
@@ -39,7 +40,7 @@ async def listed() -> Response:
     return await _answer(work)
 
 
-@router.get("/{name}")
+@router.get("/{name}", response_model=RunWhole)
 async def one(name: str) -> Response:
     """Return a run with its curves and what its answers are worth."""
 
@@ -51,7 +52,7 @@ async def one(name: str) -> Response:
     return await _answer(work)
 
 
-@router.post("/{name}/rows")
+@router.post("/{name}/rows", response_model=RowsAnswer)
 async def rows(name: str, asked: RowsAsked) -> Response:
     """Return the held-out rows behind a number."""
 
@@ -64,7 +65,7 @@ async def rows(name: str, asked: RowsAsked) -> Response:
     return await _answer(work)
 
 
-@router.get("/{name}/diff/{other}")
+@router.get("/{name}/diff/{other}", response_model=DiffAnswer)
 async def diff(name: str, other: str) -> Response:
     """Return two runs side by side."""
 
