@@ -57,21 +57,25 @@ def train_open(job: Job) -> tuple[np.ndarray, np.ndarray, float, int]:
     return inputs, outputs, loss, asked
 
 
-def train_fast(job: Job) -> np.ndarray:
-    worker = Worker(job, (job.inputs, job.outputs))
-    return np.sum(
-        [worker.run(epoch, 0, len(job.corpus.starts) - 1) for epoch in range(job.recipe.epochs)], axis=0
-    )
+def train_fast(job: Job, hot: int = 0) -> np.ndarray:
+    worker = Worker(job, (job.inputs, job.outputs), hot)
+    sums = []
+    for epoch in range(job.recipe.epochs):
+        before = job.inputs.copy()
+        sums.append(worker.run(epoch, 0, len(job.corpus.starts) - 1))
+        assert np.array_equal(job.inputs[:hot], before[:hot])  # what is the thread's own moves apart
+        worker.meet()
+    return np.sum(sums, axis=0)
 
 
-def check(model: Word2Vec, corpus: EncodedCorpus) -> None:
+def check(model: Word2Vec, corpus: EncodedCorpus, hot: int = 0) -> None:
     job = model.job(corpus, EPOCHS)
     # From outputs of zero the first steps would be too much alike.
     random = np.random.default_rng(5)
     job.outputs[:-1, : model.dim] = random.normal(0, 0.3, (len(job.outputs) - 1, model.dim))
     before = job.inputs.copy()
     inputs, outputs, loss, asked = train_open(job)
-    sums = train_fast(job)
+    sums = train_fast(job, hot)
     assert np.abs(job.inputs[:, : model.dim] - inputs).max() < 5e-5
     assert np.abs(job.outputs[:, : model.dim] - outputs).max() < 5e-5
     assert not job.inputs[:, model.dim :].any()
@@ -92,10 +96,11 @@ MODELS = {
 }
 
 
+@pytest.mark.parametrize("hot", [0, 5])
 @pytest.mark.parametrize("name", MODELS)
-def test_every_model_equals_its_open_path(name: str) -> None:
+def test_every_model_equals_its_open_path(name: str, hot: int) -> None:
     model = replace(MODELS[name], min_count=1, subsample=0.05, rate=0.2, last_rate=0.01)
-    check(model, corpus_of(1, sentences=30))
+    check(model, corpus_of(1, sentences=30), hot)
 
 
 @given(

@@ -38,3 +38,13 @@ def join_copies(table, copies, first, last):  # type: ignore[no-untyped-def]
         for t in range(threads):
             for d in range(dim):
                 copies[t, row, d] = table[row, d]
+
+
+@kernel("void(float32[::1], float32[::1], float32[::1])", arrays="borrowed")
+def add_moves(shared, own, before):  # type: ignore[no-untyped-def]
+    """Add to shared numbers how far a thread's own have moved since `before`; make all three equal."""
+    for k in range(np.uint64(len(own))):
+        met = shared[k] + (own[k] - before[k])
+        shared[k] = met
+        own[k] = met
+        before[k] = met

@@ -58,6 +58,13 @@ def loss_of(scores, labels, weights, tiles, inputs, places):
 
 
 @inlined
+def own(row, hot, shift):
+    """Return where a row stands: the first `hot` rows of a thread are its own, `shift` rows away."""
+    number = np.int64(row)
+    return number + shift if number < hot else number
+
+
+@inlined
 def set_output(rows, labels, weights, q, wide, places, row, label, weight):  # noqa: PLR0913
     """Make `row` the output q: its place in its tile, once for each input of a tile."""
     tile, lane = q // wide, q % wide
@@ -84,13 +91,17 @@ def path_outputs(starts, nodes, wanted, word, rows, labels, weights, wide, place
 
 
 @inlined
-def noise_outputs(word, drawn, first, negatives, rows, labels, weights, wide, places, spare):  # noqa: PLR0913
+def noise_outputs(  # noqa: PLR0913
+    word, drawn, first, negatives, rows, labels, weights, wide, places, spare, hot, shift
+):
     """Make the center and its negatives the outputs; one that is the center itself weighs nothing."""
-    set_output(rows, labels, weights, 0, wide, places, word, np.float32(1), np.float32(1))
+    place = own(word, hot, shift)
+    set_output(rows, labels, weights, 0, wide, places, place, np.float32(1), np.float32(1))
     for q in range(negatives):
         row = np.int64(drawn[first + q])
         weight = np.float32(0) if row == word else np.float32(1)
-        set_output(rows, labels, weights, q + 1, wide, places, row, np.float32(0), weight)
+        place = own(row, hot, shift)
+        set_output(rows, labels, weights, q + 1, wide, places, place, np.float32(0), weight)
     full = (negatives + wide) // wide
     for q in range(negatives + 1, full * wide):
         set_output(rows, labels, weights, q, wide, places, spare, np.float32(0), np.float32(0))

@@ -1,10 +1,12 @@
 """A training from its first word to its last: blocks, threads, reports, interrupts.
 
 The corpus is cut into blocks of sentences. With the free schedule, threads take the next block as they
-come free and share the tables, unguarded (Hogwild): fast, and no two runs are alike. One thread takes
-the blocks in order: every run is alike. With the repeatable schedule each thread trains a copy on
-blocks of its own, and after each round the copies are joined: a row becomes what it was plus the mean
-of what the threads that touched it did. That is alike in every run with the same number of threads.
+come free and share the tables, unguarded (Hogwild): fast, and no two runs are alike. A row that two cores
+write in turn travels from cache to cache each time, so two threads keep the rows of the most frequent words
+for themselves through a block and add up what they did to them at its end. One thread takes the blocks in
+order: every run is alike. With the repeatable schedule each thread trains a copy on blocks of its own, and
+after each round the copies are joined: a row becomes what it was plus the mean of what the threads that
+touched it did. That is alike in every run with the same number of threads.
 
 Whoever interrupts gets a state file, if one was asked for: blocks that began are finished first.
 """
@@ -33,6 +35,9 @@ Schedule = Literal["free", "repeatable"]
 WORDS_IN_BLOCK = 10_000
 ROWS_IN_ROUND = 10  # words for each thread between two joins, as a multiple of the rows to join
 REPORTS = 200
+# Rows that each of two threads keeps for itself through a block: most of what both would write at once.
+# The moves of more threads, which know nothing of each other, would go too far together.
+HOT_ROWS, THREADS_WITH_OWN = 1024, 2
 BLOCKS_A_THREAD = 16  # between two reports at least: a thread that is ready first waits for the others
 SAVE_SECONDS = 60.0
 
@@ -222,8 +227,13 @@ class Run:
         if not hasattr(self, "_own"):
             self._own = local()
         if not hasattr(self._own, "worker"):
-            self._own.worker = Worker(self._job, (self._job.inputs, self._job.outputs))
-        self._done(self._own.worker.run(unit[0].epoch, unit[0].first, unit[0].last))
+            own = self._settings.threads == THREADS_WITH_OWN
+            hot = min(HOT_ROWS, len(self._job.corpus.words)) if own else 0
+            self._own.worker = Worker(self._job, (self._job.inputs, self._job.outputs), hot)
+        worker: Worker = self._own.worker
+        sums = worker.run(unit[0].epoch, unit[0].first, unit[0].last)
+        worker.meet()
+        self._done(sums)
 
     def _round(self, unit: list[Block]) -> None:
         """Train copies side by side, then join them."""

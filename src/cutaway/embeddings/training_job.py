@@ -124,15 +124,43 @@ def aligned(shape: tuple[int, int]) -> Floats:
     return raw[first : first + size].reshape(shape)
 
 
+class OwnRows:
+    """A thread's own copy of a table's first rows, a whole number of rows away from the table.
+
+    Args:
+        table: (R, P), shared by the threads.
+        hot: how many rows.
+    """
+
+    def __init__(self, table: Floats, hot: int) -> None:
+        padded = table.shape[1]
+        raw = np.empty((hot + 1) * padded + LANES, np.float32)
+        first = (table.ctypes.data - raw.ctypes.data) // 4 % padded
+        self.rows = raw[first : first + hot * padded]
+        self._shared = table[:hot].reshape(-1)
+        self.rows[:] = self._shared
+        self._before = self.rows.copy()
+        self.hot = hot
+        self.shift = (self.rows.ctypes.data - table.ctypes.data) // (4 * padded)
+
+    def meet(self) -> None:
+        """Add to the shared rows how far these have moved since the last time, and take them over."""
+        from cutaway.embeddings.joining_kernels import add_moves
+
+        add_moves(self._shared, self.rows, self._before)
+
+
 class Worker:
     """What one thread needs to train: the kernel, and room for a sentence and a step.
 
     Args:
         job: the training.
         tables: the tables to move, the job's or a copy.
+        hot: how many of the first rows this thread keeps for itself between two calls of `meet`.
     """
 
-    def __init__(self, job: Job, tables: tuple[Floats, Floats]) -> None:
+    def __init__(self, job: Job, tables: tuple[Floats, Floats], hot: int = 0) -> None:
+        self._own = (OwnRows(tables[0], hot), OwnRows(tables[1], 0 if job.paths else hot))
         self._job = job
         self._tables = tuple(table.reshape(-1) for table in tables)
         self._kernel, places = kernel_of(job)
@@ -155,6 +183,12 @@ class Worker:
             np.zeros(tiles * LANES, np.float32),
         )
 
+    def meet(self) -> None:
+        """Let the shared tables and this thread's own rows meet."""
+        for own in self._own:
+            if own.hot:
+                own.meet()
+
     def run(self, epoch: int, first: int, last: int) -> NDArray[np.float64]:
         """Train on some sentences of an epoch.
 
@@ -168,7 +202,8 @@ class Worker:
         """
         recipe, corpus = self._job.recipe, self._job.corpus
         done = epoch * len(corpus.ids)
-        span = np.array([first, last, recipe.window, recipe.negatives, done], np.int64)
+        places = [number for own in self._own for number in (own.hot, own.shift)]
+        span = np.array([first, last, recipe.window, recipe.negatives, done, *places], np.int64)
         slope = (recipe.rate - recipe.last_rate) / self._job.words
         rates = np.array([recipe.rate, recipe.last_rate, slope])
         sums = np.zeros(3)

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from cutaway.core.jit import kernel
-from cutaway.embeddings.output_code import loss_of, noise_outputs, path_outputs, set_output, to_pulls
+from cutaway.embeddings.output_code import loss_of, noise_outputs, own, path_outputs, set_output, to_pulls
 from cutaway.embeddings.vector_code import add_row, copy_row, prefetch_row, pull_tiles, score_tiles
 
 _STRIDE = np.uint64(0x9E3779B97F4A7C15)
@@ -88,22 +88,24 @@ def skip_gram(D: int, Q: int, hierarchical: int) -> Any:  # noqa: N803
         X, A, scores, rows, labels, weights = tiles  # noqa: N806
         path_starts, nodes, wanted = paths
         first, last, window, negatives, done = span[0], span[1], span[2], span[3], span[4]
+        hot, near, hot_outputs, far = span[5], span[6], span[7], span[8]
         spare = len(chances[2])
         for s in range(first, last):
             rate = np.float32(max(rates[1], rates[0] - rates[2] * (done + starts[s])))
             state = key + np.uint64(s) * _STRIDE
             n = plan_sentence(ids, starts[s], starts[s + 1], chances, window, negatives, state, sentence)
             for i in range(n):
-                prefetch_row(inputs, words[min(i + AHEAD_INPUTS, n - 1)], D)
+                prefetch_row(inputs, own(words[min(i + AHEAD_INPUTS, n - 1)], hot, near), D)
                 if not hierarchical:
-                    prefetch_row(outputs, words[min(i + AHEAD_OUTPUTS, n - 1)], D)
+                    prefetch_row(outputs, own(words[min(i + AHEAD_OUTPUTS, n - 1)], hot_outputs, far), D)
                     for k in range(negatives):
-                        prefetch_row(outputs, drawn[min(i + 1, n - 1) * negatives + k], D)
+                        drawn_ahead = drawn[min(i + 1, n - 1) * negatives + k]
+                        prefetch_row(outputs, own(drawn_ahead, hot_outputs, far), D)
                 count = 0
                 low, high = max(0, i - reaches[i]), min(n, i + reaches[i] + 1)
                 for j in range(low, high):
                     if j != i:
-                        copy_row(X, count, inputs, words[j], D)
+                        copy_row(X, count, inputs, own(words[j], hot, near), D)
                         count += 1
                 if count == 0:
                     continue
@@ -112,7 +114,18 @@ def skip_gram(D: int, Q: int, hierarchical: int) -> Any:  # noqa: N803
                     full = path_outputs(path_starts, nodes, wanted, word, rows, labels, weights, Q, 8, spare)
                 else:
                     full = noise_outputs(
-                        word, drawn, i * negatives, negatives, rows, labels, weights, Q, 8, spare
+                        word,
+                        drawn,
+                        i * negatives,
+                        negatives,
+                        rows,
+                        labels,
+                        weights,
+                        Q,
+                        8,
+                        spare,
+                        hot_outputs,
+                        far,
                     )
                 even = count + count % 2
                 score_tiles(X, even, outputs, rows, full, scores, D, Q, 2)
@@ -128,7 +141,7 @@ def skip_gram(D: int, Q: int, hierarchical: int) -> Any:  # noqa: N803
                 count = 0
                 for j in range(low, high):
                     if j != i:
-                        add_row(inputs, words[j], A, count, np.float32(1), D)
+                        add_row(inputs, own(words[j], hot, near), A, count, np.float32(1), D)
                         count += 1
                 sums[2] += count
 
@@ -156,6 +169,7 @@ def cbow(D: int, Q: int, hierarchical: int) -> Any:  # noqa: N803
         X, A, scores, rows, labels, weights = tiles  # noqa: N806
         path_starts, nodes, wanted = paths
         first, last, window, negatives, done = span[0], span[1], span[2], span[3], span[4]
+        hot, near, hot_outputs, far = span[5], span[6], span[7], span[8]
         spare = len(chances[2])
         for s in range(first, last):
             rate = np.float32(max(rates[1], rates[0] - rates[2] * (done + starts[s])))
@@ -164,11 +178,12 @@ def cbow(D: int, Q: int, hierarchical: int) -> Any:  # noqa: N803
             for i in range(n):
                 ahead = words[min(i + AHEAD_INPUTS, n - 1)]
                 for k in range(bag_starts[ahead], bag_starts[ahead + 1]):
-                    prefetch_row(inputs, bag_rows[k], D)
+                    prefetch_row(inputs, own(bag_rows[k], hot, near), D)
                 if not hierarchical:
-                    prefetch_row(outputs, words[min(i + AHEAD_OUTPUTS, n - 1)], D)
+                    prefetch_row(outputs, own(words[min(i + AHEAD_OUTPUTS, n - 1)], hot_outputs, far), D)
                     for k in range(negatives):
-                        prefetch_row(outputs, drawn[min(i + 1, n - 1) * negatives + k], D)
+                        drawn_ahead = drawn[min(i + 1, n - 1) * negatives + k]
+                        prefetch_row(outputs, own(drawn_ahead, hot_outputs, far), D)
                 count = 0
                 for d in range(np.uint64(D)):
                     A[d] = np.float32(0)
@@ -176,7 +191,7 @@ def cbow(D: int, Q: int, hierarchical: int) -> Any:  # noqa: N803
                 for j in range(low, high):
                     if j != i:
                         for k in range(bag_starts[words[j]], bag_starts[words[j] + 1]):
-                            add_row(A, 0, inputs, bag_rows[k], np.float32(1), D)
+                            add_row(A, 0, inputs, own(bag_rows[k], hot, near), np.float32(1), D)
                             count += 1
                 if count == 0:
                     continue
@@ -188,7 +203,18 @@ def cbow(D: int, Q: int, hierarchical: int) -> Any:  # noqa: N803
                     full = path_outputs(path_starts, nodes, wanted, word, rows, labels, weights, Q, 16, spare)
                 else:
                     full = noise_outputs(
-                        word, drawn, i * negatives, negatives, rows, labels, weights, Q, 16, spare
+                        word,
+                        drawn,
+                        i * negatives,
+                        negatives,
+                        rows,
+                        labels,
+                        weights,
+                        Q,
+                        16,
+                        spare,
+                        hot_outputs,
+                        far,
                     )
                 score_tiles(X, 1, outputs, rows, full, scores, D, Q, 1)
                 if i % LOSS_EVERY == 0:
@@ -199,7 +225,7 @@ def cbow(D: int, Q: int, hierarchical: int) -> Any:  # noqa: N803
                 for j in range(low, high):
                     if j != i:
                         for k in range(bag_starts[words[j]], bag_starts[words[j] + 1]):
-                            add_row(inputs, bag_rows[k], A, 0, np.float32(1), D)
+                            add_row(inputs, own(bag_rows[k], hot, near), A, 0, np.float32(1), D)
                 sums[2] += 1
 
     return train
@@ -224,6 +250,7 @@ def subword_skip_gram(D: int, Q: int) -> Any:  # noqa: N803
         words, reaches, drawn = sentence
         X, A, scores, rows, labels, weights = tiles  # noqa: N806
         first, last, window, negatives, done = span[0], span[1], span[2], span[3], span[4]
+        hot, near, hot_outputs, far = span[5], span[6], span[7], span[8]
         spare = len(chances[2])
         for s in range(first, last):
             rate = np.float32(max(rates[1], rates[0] - rates[2] * (done + starts[s])))
@@ -232,22 +259,23 @@ def subword_skip_gram(D: int, Q: int) -> Any:  # noqa: N803
             for i in range(n):
                 ahead = words[min(i + 2, n - 1)]
                 for k in range(bag_starts[ahead], bag_starts[ahead + 1]):
-                    prefetch_row(inputs, bag_rows[k], D)
-                prefetch_row(outputs, words[min(i + AHEAD_INPUTS, n - 1)], D)
+                    prefetch_row(inputs, own(bag_rows[k], hot, near), D)
+                prefetch_row(outputs, own(words[min(i + AHEAD_INPUTS, n - 1)], hot_outputs, far), D)
                 for k in range(negatives):
-                    prefetch_row(outputs, drawn[min(i + 1, n - 1) * negatives + k], D)
+                    drawn_ahead = drawn[min(i + 1, n - 1) * negatives + k]
+                    prefetch_row(outputs, own(drawn_ahead, hot_outputs, far), D)
                 q = 0
                 low, high = max(0, i - reaches[i]), min(n, i + reaches[i] + 1)
                 for j in range(low, high):
                     if j != i:
-                        row = np.int64(words[j])
+                        row = own(words[j], hot_outputs, far)
                         set_output(rows, labels, weights, q, Q, 16, row, np.float32(1), np.float32(1))
                         q += 1
                 if q == 0:
                     continue
                 context = q
                 for k in range(negatives):
-                    row = np.int64(drawn[i * negatives + k])
+                    row = own(drawn[i * negatives + k], hot_outputs, far)
                     weight = context
                     for j in range(context):
                         weight -= rows[j] == row
@@ -260,7 +288,9 @@ def subword_skip_gram(D: int, Q: int) -> Any:  # noqa: N803
                 for d in range(np.uint64(D)):
                     X[d] = np.float32(0)
                 for k in range(len(pieces)):
-                    add_row(X, 0, inputs, pieces[k], np.float32(1) / np.float32(len(pieces)), D)
+                    add_row(
+                        X, 0, inputs, own(pieces[k], hot, near), np.float32(1) / np.float32(len(pieces)), D
+                    )
                 score_tiles(X, 1, outputs, rows, full, scores, D, Q, 1)
                 if i % LOSS_EVERY == 0:
                     sums[0] += loss_of(scores, labels, weights, full, 1, 16)
@@ -268,7 +298,7 @@ def subword_skip_gram(D: int, Q: int) -> Any:  # noqa: N803
                 to_pulls(scores, labels, weights, full, 1, rate)
                 pull_tiles(X, 1, outputs, rows, full, scores, A, D, Q, 1)
                 for k in range(len(pieces)):
-                    add_row(inputs, pieces[k], A, 0, np.float32(1), D)
+                    add_row(inputs, own(pieces[k], hot, near), A, 0, np.float32(1), D)
                 sums[2] += context
 
     return train
