@@ -264,13 +264,15 @@ def scan(text: Any, bounds: Any, classes: Any, rules: Any, words: Any, firsts: A
         at, end = starts[stretch], ends[stretch]
         while at < end:
             # Most words are ASCII letters with a space before them, and no pattern cuts those in two.
-            letters = at + (text[at] == SPACE)
-            letters += cased and A <= text[letters] <= Z
+            letters = at + (text[np.uint64(at)] == SPACE)
+            if cased:
+                letters += A <= text[np.uint64(letters)] <= Z
             found = skip_letters(text, letters, end, fold)
+            char = text[np.uint64(found)]
             edge = found in (letters, end)
-            if edge or text[found] >= 0x80 or (cased and text[found] == QUOTE):
+            if edge or char >= 0x80 or (cased and char == QUOTE):
                 found = word_end(text, at, end, classes, rules)
-            words[count] = found
+            words[np.uint64(count)] = found  # unsigned: no look whether it counts from the end
             count += 1
             at = found
     firsts[len(starts)] = count
