@@ -17,9 +17,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 import cutaway
-from cutaway.lab.jobs.asked import Asked
-from cutaway.lab.jobs.events import Reading, Teller, last_event
-from cutaway.lab.jobs.store import all_jobs, find_job, locked, new_folder
+from cutaway.lab.jobs.store import find_job
 from cutaway.tokenization.training.trainer import train_pipeline
 
 if TYPE_CHECKING:
@@ -342,33 +340,3 @@ def test_a_lab_that_is_ended_ends_its_trainings(start_server: Callable[..., Serv
     while job.runs() and time.monotonic() < until:
         time.sleep(0.1)
     assert job.state() == "stopped"
-
-
-def test_events_are_read_as_far_as_they_are_whole(tmp_path: Path) -> None:
-    teller = Teller(tmp_path)
-    reading = Reading(tmp_path)
-    teller.event("began", title="<b>\n\ud800")
-    teller.point("loss", 1, float("nan"))
-    teller.event("epoch", loss=2.5)
-    assert [json.loads(line)["kind"] for _, line in reading.new()] == ["began", "progress", "epoch"]
-    with (tmp_path / "events.jsonl").open("ab") as file:
-        file.write(b'{"kind": "half')
-        file.flush()
-        assert list(reading.new()) == []
-        assert (last_event(tmp_path) or {})["loss"] == 2.5
-        file.write(b' an event"}\n')
-    assert [number for number, _ in reading.new()] == [4]
-    told = [json.loads(line) for _, line in Reading(tmp_path, after=1).new()]
-    assert told[0]["points"] == [["loss", 1, None]]
-    assert last_event(tmp_path) == {"kind": "half an event"}
-
-
-def test_a_job_lives_as_long_as_its_lock(tmp_path: Path) -> None:
-    job = new_folder(tmp_path, Asked.model_validate(tokenizer()))
-    assert [one.name for one in all_jobs(tmp_path)] == [job.name]
-    with locked(job.folder):
-        assert job.state() == "running"
-    assert job.state() == "lost"
-    Teller(job.folder).event("done", result={})
-    assert job.state() == "done"
-    assert job.to_json()["training"]["data"]["characters"] == len(HUG)
