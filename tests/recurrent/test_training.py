@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -161,7 +164,7 @@ def test_train_evaluate_and_predict_from_the_command_line(
     assert "[" in shown, "markup in a text is text"
 
 
-def test_ctrl_c_leaves_the_best_model(
+def test_ctrl_c_leaves_a_training_that_goes_on_to_the_same_weights(
     tmp_path: Path,
     reviews_file: Path,
     vectors_file: Path,
@@ -174,15 +177,35 @@ def test_ctrl_c_leaves_the_best_model(
     def interrupted(model: SequenceClassifier, examples: Examples) -> dict[str, float]:
         calls.append(1)
         if len(calls) == 3:
-            raise KeyboardInterrupt
+            signal.raise_signal(signal.SIGINT)
         return original(model, examples)
 
-    monkeypatch.setattr(train_module, "evaluate", interrupted)
-    run = tmp_path / "run"
-    assert trained(run, reviews_file, vectors_file, "--epochs", "5", "--held-out", "16") == 130
-    assert "stopped after 2 of 5 epochs" in capsys.readouterr().err
-    assert len(json.loads((run / "history.json").read_text())["epochs"]) == 2
-    assert main(["recurrent", "evaluate", str(run), str(reviews_file)]) == 0
+    run, whole = tmp_path / "run", tmp_path / "whole"
+    options = ["--epochs", "5", "--held-out", "16"]
+    with one_thread():
+        assert trained(whole, reviews_file, vectors_file, *options) == 0
+        monkeypatch.setattr(train_module, "evaluate", interrupted)
+        assert trained(run, reviews_file, vectors_file, *options) == 130
+        assert f"--resume --out {run}" in capsys.readouterr().err
+        assert len(json.loads((run / "history.json").read_text())["epochs"]) in (2, 3)
+        assert main(["recurrent", "evaluate", str(run), str(reviews_file)]) == 0
+        assert trained(run, reviews_file, vectors_file, *options) == 2
+        assert "unfinished training" in capsys.readouterr().err
+        assert trained(run, reviews_file, vectors_file, *options, "--resume") == 0
+    assert (run / "model.safetensors").read_bytes() == (whole / "model.safetensors").read_bytes()
+    told, straight = (json.loads((folder / "history.json").read_text()) for folder in (run, whole))
+    losses = [[epoch["validation"]["loss"] for epoch in one["epochs"]] for one in (told, straight)]
+    assert losses[0] == losses[1]
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 @pytest.mark.parametrize(

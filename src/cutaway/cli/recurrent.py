@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import typer
 
 from cutaway.cli import output
 from cutaway.cli.gradients import gradients
 from cutaway.cli.language import generate, train_language
+from cutaway.cli.resuming import RESUME_HELP, resumable, run_folder, saving
 from cutaway.cli.translator import train_translator
-
-if TYPE_CHECKING:
-    from cutaway.finetuning.data import Labelled
-    from cutaway.recurrent.train import TrainSettings
-    from cutaway.training.loop import Epoch, History, Listener, Step
 
 app = typer.Typer(no_args_is_help=True, help="Room 3: LSTM, step by step.")
 app.command()(gradients)
@@ -31,6 +26,7 @@ def train(
     label: str | None = typer.Option(None, help="The column of labels; found if not given."),
     vectors: str = typer.Option("glove-6b-50d", help="Word vectors: a catalog name or a path."),
     out: Path = typer.Option(Path("runs/recurrent"), help="The run folder."),
+    resume: bool = typer.Option(False, "--resume", help=RESUME_HELP),
     hidden: int = typer.Option(96, help="Units of the LSTM in each direction."),
     layers: int = typer.Option(1, help="Layers of the LSTM."),
     directions: str = typer.Option("forward", help="How a text is read: forward, or both ways."),
@@ -46,8 +42,12 @@ def train(
     json: bool = typer.Option(False, "--json", help="Print the result as JSON."),
 ) -> None:
     """Train an LSTM classifier over frozen word vectors; the best epoch stays in the run folder."""
+    from cutaway.cli.progress import training_listener
     from cutaway.core.errors import UsageError
+    from cutaway.core.files import write_text
     from cutaway.finetuning.data import read_labelled
+    from cutaway.finetuning.reader import train_reader
+    from cutaway.recurrent.card import card
     from cutaway.recurrent.classifier import ClassifierSettings
     from cutaway.recurrent.train import TrainSettings
     from cutaway.training.loop import LoopSettings
@@ -69,59 +69,20 @@ def train(
     loop = LoopSettings(epochs=epochs, patience=patience, seed=seed, optimizer=OptimizerSettings(rate=rate))
     settings = TrainSettings(model=model, batch_words=batch_words, loop=loop)
     output.warn(f"{len(labelled)} rows, {count} held out, classes {', '.join(labelled.classes)}")
-    history = _train(labelled, vectors, settings, held_out=count, out=out)
+    keeping, out = saving(resume=resume, every=None), run_folder(out, resume=resume)
+    with resumable(out), output.progress() as bars:
+        listen = training_listener(bars, "training")
+        _, history = train_reader(
+            labelled, vectors, settings, held_out=count, out=out, listen=listen, saving=keeping
+        )
+    data = f"{labelled.source}, {count} of {len(labelled)} texts held out"
+    write_text(out / "card.md", card(settings, vectors, history, data))
     best = history.best
     if json:
         output.print_json({"run": str(out), "epoch": best.epoch, **best.validation})
         return
     measures = f"accuracy {best.validation['accuracy']:.2%}, loss {best.validation['loss']:.4f} nats"
     output.console().print(f"held-out {measures}, best epoch {best.epoch}\nrun: {out}", soft_wrap=True)
-
-
-def _train(labelled: Labelled, vectors: str, settings: TrainSettings, *, held_out: int, out: Path) -> History:
-    """Train with a progress bar; leave the history and the card beside the model."""
-    from cutaway.cli.progress import training_listener
-    from cutaway.core.errors import StoppedError
-    from cutaway.core.files import write_text
-    from cutaway.finetuning.reader import train_reader
-    from cutaway.recurrent.card import card
-
-    kept: list[Epoch] = []
-    with output.progress() as bars:
-        listen = _keeping_history(training_listener(bars, "training"), out, kept)
-        try:
-            _, history = train_reader(labelled, vectors, settings, held_out=held_out, out=out, listen=listen)
-        except KeyboardInterrupt:
-            if not kept:
-                raise
-            best = min(kept, key=lambda epoch: epoch.validation["loss"])
-            raise StoppedError(
-                f"stopped after {len(kept)} of {settings.loop.epochs} epochs: {out} holds epoch {best.epoch}"
-            ) from None
-    data = f"{labelled.source}, {held_out} of {len(labelled)} texts held out"
-    write_text(out / "card.md", card(settings, vectors, history, data))
-    return history
-
-
-def _keeping_history(listen: Listener, folder: Path, kept: list[Epoch]) -> Listener:
-    """Write history.json as each epoch ends, and note the epoch: a stopped training keeps what it did."""
-    import json as json_module
-
-    from cutaway.core.files import write_text
-    from cutaway.training.loop import History as Kept
-    from cutaway.training.loop import Step as StepEvent
-
-    history = Kept(epochs=kept)
-
-    def told(event: Step | Epoch, steps: int | None) -> None:
-        if isinstance(event, StepEvent):
-            history.steps.append(event)
-        else:
-            history.epochs.append(event)
-            write_text(folder / "history.json", json_module.dumps(history.to_json(), indent=1) + "\n")
-        listen(event, steps)
-
-    return told
 
 
 @app.command()

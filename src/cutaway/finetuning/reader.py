@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cutaway.catalog.resolve import resolve
-from cutaway.core.errors import MissingFileError, UsageError
+from cutaway.core.errors import MissingFileError
 from cutaway.core.home import runs_home
 from cutaway.core.trace import Trace
 from cutaway.embeddings.vectors import WordVectors
@@ -19,7 +19,7 @@ from cutaway.finetuning.predictions import Predictions
 from cutaway.finetuning.runs.curves import write_history
 from cutaway.finetuning.runs.labelled_plan import plan_of
 from cutaway.finetuning.runs.predictions import Answers, write_answers
-from cutaway.finetuning.runs.recorder import recording, settings_of
+from cutaway.finetuning.runs.recorder import Plan, recording, settings_of
 from cutaway.recurrent.checkpoint import CONFIG, VectorsUsed, load_classifier, save_classifier
 from cutaway.recurrent.classifier import SequenceClassifier
 from cutaway.recurrent.evaluate import Examples, class_numbers
@@ -28,6 +28,7 @@ from cutaway.recurrent.reading import Ids, ids_of, read_positions, rows_of
 from cutaway.recurrent.train import TrainSettings, train_classifier
 from cutaway.tokenization.word_spans import WordSpan, word_spans
 from cutaway.training.loop import History, Listener
+from cutaway.training.run_folder import SavingSettings, open_run
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,7 +117,14 @@ class Reader:
 
 
 def train_reader(
-    labelled: Labelled, vectors: str, settings: TrainSettings, *, held_out: int, out: Path, listen: Listener
+    labelled: Labelled,
+    vectors: str,
+    settings: TrainSettings,
+    *,
+    held_out: int,
+    out: Path,
+    listen: Listener = lambda event, steps: None,
+    saving: SavingSettings | None = None,
 ) -> tuple[Reader, History]:
     """Train a recurrent classifier over word vectors; the best epoch's weights stay in `out`.
 
@@ -127,36 +135,51 @@ def train_reader(
         held_out: how many texts to hold out, each class in its share.
         out: the run folder.
         listen: told of each step and each epoch.
+        saving: how often its state is kept, and whether an unfinished training of the folder goes on.
 
     Returns:
         The best reader, and the history.
-
-    Raises:
-        UsageError: the run folder already holds a run.
     """
-    if (out / CONFIG).exists():
-        raise UsageError(f"{out} already holds a run: name another folder")
-    table = WordVectors.load(vectors)
-    used = VectorsUsed.of(vectors, table.vectors)
-    truth = class_numbers(labelled.labels, settings.model.labels)
-    words = [[word.text for word in word_spans(text)] for text in labelled.texts]
-    rows = rows_of(words, table.words.find, settings.model.reading)
-    parts = split_rows(labelled.labels, held_out=held_out, seed=settings.loop.seed)
-    training, held = (Examples(rows=[rows[at] for at in part], truth=truth[part]) for part in parts)
-    plan = plan_of(labelled, parts, folder=out, settings=settings_of(settings, vectors=vectors), kind="lstm")
-    with recording(plan, listen) as recorder:
-        _, history = train_classifier(
-            settings,
-            table.vectors,
-            (training, held),
-            keep=lambda model: save_classifier(model, used, out),
-            listen=recorder.listener,
-        )
-        reader = Reader.load(out)
-        recorder.measured(history.best.validation)
-        write_history(out, history)
-        write_answers(out, _answers(reader, labelled.pick(parts[1]), held))
+    keeping = saving or SavingSettings()
+    with open_run(out, keeping, mark=CONFIG):
+        task = _Reading(labelled, vectors, settings, held_out)
+        plan = task.plan(out)
+        recipe = {"data": labelled.sha256, "table": asdict(task.used), **plan.settings}
+        with recording(plan, listen) as recorder:
+            _, history = train_classifier(
+                settings,
+                task.table.vectors,
+                (task.training, task.held),
+                keep=lambda model: save_classifier(model, task.used, out),
+                listen=recorder.listener,
+                checkpoints=keeping.checkpoints(out, recipe),
+            )
+            reader = Reader.load(out)
+            recorder.measured(history.best.validation)
+            write_history(out, history)
+            write_answers(out, _answers(reader, labelled.pick(task.parts[1]), task.held))
     return reader, history
+
+
+class _Reading:
+    """Labelled texts as ids of a table of vectors, some of them held out."""
+
+    def __init__(self, labelled: Labelled, vectors: str, settings: TrainSettings, held_out: int) -> None:
+        self.table = WordVectors.load(vectors)
+        self.used = VectorsUsed.of(vectors, self.table.vectors)
+        self._labelled, self._vectors, self._settings = labelled, vectors, settings
+        truth = class_numbers(labelled.labels, settings.model.labels)
+        words = [[word.text for word in word_spans(text)] for text in labelled.texts]
+        rows = rows_of(words, self.table.words.find, settings.model.reading)
+        self.parts = split_rows(labelled.labels, held_out=held_out, seed=settings.loop.seed)
+        self.training, self.held = (
+            Examples(rows=[rows[at] for at in part], truth=truth[part]) for part in self.parts
+        )
+
+    def plan(self, out: Path) -> Plan:
+        """What the store of runs is told at the start."""
+        chosen = settings_of(self._settings, vectors=self._vectors)
+        return plan_of(self._labelled, self.parts, folder=out, settings=chosen, kind="lstm")
 
 
 def _answers(reader: Reader, held: Labelled, examples: Examples) -> Answers:

@@ -15,6 +15,7 @@ from cutaway.core.errors import UsageError
 from cutaway.recurrent.classifier import ClassifierSettings, SequenceClassifier
 from cutaway.recurrent.evaluate import Examples, evaluate
 from cutaway.training.batches import token_budget_batches
+from cutaway.training.checkpoints import Checkpoints
 from cutaway.training.loop import History, Listener, LoopSettings, fit
 from cutaway.training.optimizer import OptimizerSettings
 
@@ -51,6 +52,7 @@ def train_classifier(
     *,
     keep: Keep,
     listen: Listener = lambda event, steps: None,
+    checkpoints: Checkpoints | None = None,
 ) -> tuple[SequenceClassifier, History]:
     """Train a classifier, watching its loss on held-out sequences after each epoch.
 
@@ -60,6 +62,7 @@ def train_classifier(
         examples: those to train on, and those held out.
         keep: called with the model whenever its held-out loss is the lowest so far.
         listen: told each step and each epoch.
+        checkpoints: where its states are kept, so that it can go on; nowhere if not given.
 
     Returns:
         The model as it stands after the last epoch, and the history.
@@ -67,7 +70,7 @@ def train_classifier(
     torch.manual_seed(settings.loop.seed)
     model = SequenceClassifier(settings.model, table)
     task = _Task(model, examples, settings, keep)
-    return model, fit(task, settings.loop, listen)
+    return model, fit(task, settings.loop, listen, checkpoints=checkpoints)
 
 
 class _Task:
