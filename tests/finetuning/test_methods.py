@@ -21,8 +21,9 @@ from cutaway.finetuning.finetune import FinetuneSettings, finetune
 from cutaway.finetuning.lora import LoraSettings
 from cutaway.finetuning.metrics import MEASURES, measure
 from cutaway.finetuning.runs.predictions import read_answers
-from cutaway.training.loop import LoopSettings
+from cutaway.training.loop import Epoch, LoopSettings, Step
 from cutaway.training.optimizer import OptimizerSettings
+from cutaway.training.run_folder import SavingSettings
 from cutaway.transformers.bert import Bert
 
 
@@ -125,6 +126,34 @@ def test_gradual_unfreezing_over_adapters_keeps_a_whole_file(place: Path, tmp_pa
     )
     assert set(run.measures) == set(MEASURES)
     Classifier.load(run.folder)
+
+
+@pytest.mark.parametrize("back", [1, 4])
+def test_with_every_option_it_goes_on_bit_for_bit(place: Path, tmp_path: Path, back: int) -> None:
+    torch.set_num_threads(1)
+    optimizer = OptimizerSettings(rate=0.01, layer_decay=0.8, schedule="cosine")
+    loop = LoopSettings(epochs=3, patience=3, unfreezing="gradual", accumulate=2, optimizer=optimizer)
+    chosen = settings(method="full", loop=loop, smoothing=0.1, class_weights="balanced")
+    work = {"model": str(place / "encoder"), "settings": chosen}
+
+    def ending(event: Step | Epoch, steps: int | None) -> None:
+        if isinstance(event, Step) and steps is not None and event.step == steps - back:
+            raise InterruptedError
+
+    finetune(place / "reviews.csv", **work, out=tmp_path / "whole")
+    for saving in (SavingSettings(every=1), SavingSettings(unfinished="resume")):
+        try:
+            finetune(
+                place / "reviews.csv",
+                **work,
+                out=tmp_path / "cut",
+                listen=ending if saving.every else None,
+                saving=saving,
+            )
+        except InterruptedError:
+            assert saving.every
+    for name in ("model.safetensors", "encoder/model.safetensors"):
+        assert (tmp_path / "whole" / name).read_bytes() == (tmp_path / "cut" / name).read_bytes(), name
 
 
 def test_balanced_weights_are_sklearns() -> None:
