@@ -98,3 +98,10 @@ def test_a_healthy_page_is_served_beside_two_hundred_slow_connections(server: An
     finally:
         for one in slow:
             one.close()
+
+
+def test_an_answer_does_not_wait_for_the_one_before_to_be_acknowledged() -> None:
+    with open_socket(0) as listening, socket.create_connection(listening.getsockname()):
+        accepted, _ = listening.accept()
+        with accepted:
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) != 0
