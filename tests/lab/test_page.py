@@ -194,7 +194,7 @@ def test_the_address_holds_text_pin_and_enlarged_head(server: Any, watched: Any)
     assert page.inner_text(".spine .pinned") == "love"
     assert page.locator("[data-room='4'] [role='grid'][aria-label$='enlarged']").count() == 1
     page.fill("textarea", "A dull evening")
-    page.click("text=Run")
+    page.get_by_role("button", name="Run", exact=True).click()
     page.wait_for_selector(".spine >> text=evening")
     page.go_back()
     page.wait_for_selector(".spine >> text=LLMs")
@@ -251,7 +251,7 @@ def test_a_text_beyond_the_limit_is_refused_in_the_page(server: Any, watched: An
         "text => { const box = document.querySelector('textarea'); box.value = text; box.dispatchEvent(new Event('input')); }",
         "good film " * 100_000,
     )
-    page.click("text=Run")
+    page.get_by_role("button", name="Run", exact=True).click()
     alert = page.wait_for_selector("[role='alert']")
     assert alert.inner_text().startswith("This text takes 1,000,0")
     assert "the lab takes 256,000: shorten it" in alert.inner_text()
@@ -262,10 +262,10 @@ def test_a_text_without_words_is_one_line_and_the_next_one_works(server: Any, wa
     page = watched.page
     open_page(page, server.address)
     page.fill("textarea", "   ")
-    page.click("text=Run")
+    page.get_by_role("button", name="Run", exact=True).click()
     assert "no word" in page.wait_for_selector("[role='alert']").inner_text()
     page.fill("textarea", "fine again")
-    page.click("text=Run")
+    page.get_by_role("button", name="Run", exact=True).click()
     page.wait_for_selector(".spine >> text=again")
     assert page.locator("[role='alert']").count() == 0
 
@@ -276,7 +276,7 @@ def test_a_server_that_is_gone_and_comes_back(start_server: Callable[..., Any], 
     open_page(page, server.address)
     server.stop()
     page.fill("textarea", "still here")
-    page.click("text=Run")
+    page.get_by_role("button", name="Run", exact=True).click()
     alert = page.wait_for_selector("[role='alert']")
     assert f"No answer from the lab at 127.0.0.1:{server.port}" in alert.inner_text()
     assert page.input_value("textarea") == "still here"
