@@ -12,7 +12,17 @@ from fastapi.testclient import TestClient
 from pydantic import TypeAdapter
 
 from cutaway.lab.answers.answer import Problem
-from cutaway.lab.answers.figures import Answer, BenchAnswer, CutAnswer, MemoryAnswer, TugAnswer, Why
+from cutaway.lab.answers.figures import (
+    Answer,
+    BenchAnswer,
+    CutAnswer,
+    FadingAnswer,
+    MemoryAnswer,
+    PartsAnswer,
+    TugAnswer,
+    ValveAnswer,
+    Why,
+)
 from cutaway.lab.answers.tour import Tour
 
 TOOL = Path(__file__).parents[2] / "tools" / "api_types.py"
@@ -64,6 +74,12 @@ BODIES: list[tuple[str, dict[str, Any], Any]] = [
     ("figures/memory", {"text": TEXT}, MemoryAnswer),
     ("figures/memory", {"text": TEXT, "array": "cell", "index": [1, 2]}, Why),
     ("figures/bench", {"text": TEXT}, BenchAnswer),
+    ("figures/valve", {"text": TEXT}, ValveAnswer),
+    ("figures/counting", {"corpus": "a b c\nb c d"}, Answer),
+    ("figures/fading", {}, FadingAnswer),
+    ("figures/atlas", {"text": TEXT}, Answer),
+    ("figures/parts", {"text": TEXT}, PartsAnswer),
+    ("figures/parts", {"text": TEXT, "array": "total", "index": []}, Why),
     ("figures/analogy", {"positive": ["king"]}, Answer),
     (
         "figures/tug",

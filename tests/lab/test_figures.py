@@ -13,7 +13,9 @@ from fastapi.testclient import TestClient
 import cutaway
 from cutaway.core.errors import ShapeError, UsageError
 from cutaway.core.trace import Recorder
+from cutaway.finetuning.reader import Reader
 from cutaway.lab.figures.figure import Figure
+from cutaway.lab.figures.gates import Valve
 from cutaway.lab.figures.why import Parts, explain, products
 
 SENTENCE = "The film was not bad at all, just slow."
@@ -25,12 +27,25 @@ ARRAYS = {
     "tug": "arrows",
     "adapter": "change",
     "prediction": "probabilities",
+    "atlas": "previous",
+    "parts": "head_part",
+    "valve": "change_hidden",
+    "fading": "LSTM",
 }
+VALVE = Valve(gate="forget_gate", word=4, unit=-1, value=0.0)
 TUG = {"corpus": CORPUS, "sentence": ["the", "king", "rules"], "center": 1, "negatives": ["dog", "bone"]}
 
 
 def figures() -> dict[str, Figure]:
-    from cutaway.lab.figures import embeddings, finetuning, recurrent, transformers
+    from cutaway.lab.figures import (
+        counting,
+        embeddings,
+        explanations,
+        finetuning,
+        gates,
+        recurrent,
+        transformers,
+    )
 
     return {
         "bench": transformers.bench(SENTENCE, layer=3, head=5),
@@ -40,6 +55,11 @@ def figures() -> dict[str, Figure]:
         "analogy": embeddings.analogy(["king", "woman"], ["man"]),
         "adapter": finetuning.adapter(layer=2, target="up"),
         "prediction": finetuning.prediction(SENTENCE),
+        "atlas": explanations.atlas(SENTENCE),
+        "valve": gates.valve(SENTENCE, VALVE),
+        "fading": gates.fading(0.0),
+        "counting": counting.counting(CORPUS),
+        "parts": explanations.answer(SENTENCE, replacement="mean"),
     }
 
 
@@ -49,7 +69,20 @@ def made() -> dict[str, Figure]:
 
 
 @pytest.mark.parametrize(
-    "name", ["bench", "first layer", "memory", "tug", "analogy", "adapter", "prediction"]
+    "name",
+    [
+        "bench",
+        "first layer",
+        "memory",
+        "tug",
+        "analogy",
+        "adapter",
+        "prediction",
+        "atlas",
+        "parts",
+        "valve",
+        "counting",
+    ],
 )
 def test_the_arithmetic_shown_comes_to_the_models_number(made: dict[str, Figure], name: str) -> None:
     figure, random = made[name], np.random.default_rng(0)
@@ -67,7 +100,7 @@ def test_the_arithmetic_shown_comes_to_the_models_number(made: dict[str, Figure]
                     assert term.value == pytest.approx(math.prod(named.values()))
 
 
-@pytest.mark.parametrize("name", ["bench", "memory", "tug", "analogy", "adapter", "prediction"])
+@pytest.mark.parametrize("name", [*ARRAYS, "analogy"])
 def test_the_lines_for_a_notebook_make_the_same_numbers(made: dict[str, Figure], name: str) -> None:
     figure, scope = made[name], dict[str, Any]()
     lines = figure.python.splitlines()
@@ -118,6 +151,54 @@ def test_the_bench_shows_the_classifiers_own_head(made: dict[str, Figure]) -> No
         np.testing.assert_array_equal(made["bench"].trace[array], whole[array][2, 4])
     np.testing.assert_array_equal(made["bench"].trace["x"], whole["output"][1])
     np.testing.assert_array_equal(made["first layer"].trace["x"], whole["embedded"])
+
+
+def test_a_gate_set_by_hand_changes_what_comes_after_it_and_nothing_before(made: dict[str, Figure]) -> None:
+    trace = made["valve"].trace
+    assert np.abs(trace["change_hidden"][:4]).max() == 0
+    assert np.abs(trace["change_hidden"][4:]).max(axis=1).min() > 0
+    np.testing.assert_array_equal(trace["answers"][0, :4], trace["answers"][1, :4])
+    reader = Reader.load("lstm-sentiment")
+    ends = [reader.predict([SENTENCE]).probabilities[0, 1], trace["answers"][0, -1]]
+    assert ends[0] == pytest.approx(ends[1], abs=1e-5)
+    assert (trace["forget_gate"][4] == 0).all()
+    np.testing.assert_allclose(trace["lengths"], np.linalg.norm(trace["change_hidden"], axis=1), rtol=1e-6)
+
+
+def test_gates_that_stand_half_open_forget_half_of_a_gradient_each_step(made: dict[str, Figure]) -> None:
+    fading = {(row[0], row[1]): float(row[2] or 0) for row in made["fading"].trace.table("fading").rows}
+    assert fading["LSTM cell", 0.5] == pytest.approx(0.5, abs=0.1)
+    assert fading["attention", None] > 0.9
+
+
+def test_where_words_meet_the_fit_comes_near_and_elsewhere_there_is_none(made: dict[str, Figure]) -> None:
+    counts, fitted = made["counting"].trace["counts"], made["counting"].trace["fitted"]
+    assert (counts == counts.T).all()
+    the, king = (made["counting"].trace.labels["word"].index(word) for word in ("the", "king"))
+    assert counts[the, king] == pytest.approx(1 + 1 / 2)
+    assert (fitted[counts == 0] == 0).all()
+    met = counts > 0
+    assert np.corrcoef(np.log(counts[met]), np.log(fitted[met]))[0, 1] > 0.8
+
+
+def test_the_parts_sum_to_the_classifiers_answer(made: dict[str, Figure]) -> None:
+    figure = made["parts"]
+    logits = cutaway.Classifier.load("sentiment").trace(SENTENCE)["logits"]
+    assert figure.more["answer"] == pytest.approx(float(logits[1] - logits[0]), abs=1e-5)
+    assert sum(group["sum"] for group in figure.more["groups"]) == pytest.approx(
+        figure.more["answer"], abs=1e-5
+    )
+    assert set(figure.to_json()["trace"]["arrays"]) == {"written", "without", "rollout", "by_token"}
+    np.testing.assert_allclose(figure.trace["by_token"][1].sum(), 1, atol=1e-6)
+
+
+def test_the_atlas_is_every_head_in_steps_of_a_byte(made: dict[str, Figure]) -> None:
+    weights = cutaway.Classifier.load("sentiment").trace(SENTENCE)["weights"]
+    coarse = made["atlas"].trace["weights"]
+    assert coarse.dtype == np.uint8
+    np.testing.assert_allclose(coarse / 255, weights, atol=0.5 / 255 + 1e-6)
+    t = np.arange(1, weights.shape[2])
+    np.testing.assert_allclose(made["atlas"].trace["previous"], weights[:, :, t, t - 1].mean(-1), atol=1e-6)
 
 
 def test_every_step_brings_the_lines_of_its_function(made: dict[str, Figure]) -> None:
@@ -196,6 +277,13 @@ def test_one_text_cut_by_every_tokenizer(client: TestClient) -> None:
         ("memory", {"text": SENTENCE, "unit": -1}, "unit -1"),
         ("cut", {"text": "a", "tokenizer": "/etc/passwd"}, "the lab has no tokenizer '/etc/passwd'"),
         ("cut", {"text": ""}, "holds no word"),
+        ("valve", {"text": SENTENCE, "word": 99}, "word 99: the text has the words 0 to 10"),
+        ("valve", {"text": SENTENCE, "value": 1.5}, "between 0 and 1, not at 1.5"),
+        ("valve", {"text": SENTENCE, "unit": 96}, "unit 96"),
+        ("counting", {"corpus": "one line"}, "has 1 lines"),
+        ("counting", {"corpus": "a\nb"}, "no two words"),
+        ("fading", {"gate_bias": 99}, "gate_bias"),
+        ("parts", {"text": SENTENCE, "replacement": "x"}, "replacement"),
         ("tug", {**TUG, "negatives": ["zebra"]}, "does not hold zebra"),
         ("tug", {**TUG, "center": 9}, "center is 9"),
         ("analogy", {"positive": []}, "give 1 to 6"),

@@ -56,6 +56,34 @@ def test_a_cell_answers_why_with_the_models_number(server: Server, watched: Watc
     assert watched.wrongs == []
 
 
+def test_the_atlas_opens_a_head_and_lights_one_row_in_every_map(server: Server, watched: Watched) -> None:
+    page, text = watched.page, "The bank raised its rates"
+    open_page(page, f"{server.address}/transformers?text={text.replace(' ', '+')}")
+    atlas = page.get_by_role("figure", name="Atlas of heads")
+    atlas.wait_for()
+    measured = ask(server, "atlas", {"text": text, "array": "previous", "index": [0, 2]})
+    first = atlas.locator(".one").first
+    assert atlas.locator("canvas").count() == 72
+    first.get_by_role("button", name="why previous of layer 1, head 3").click()
+    card = page.locator("[data-why]")
+    card.wait_for()
+    assert float(card.locator("[data-shown]").get_attribute("data-shown") or "nan") == measured["shown"]
+    maps = first.get_by_role("button", name="Open layer 1, head 3 on the bench")
+    maps.hover(position={"x": 36, "y": 30})
+    assert atlas.locator(".lit:visible").count() == 72
+    rows = {
+        box["y"] - canvas["y"]
+        for box, canvas in zip(
+            *([one.bounding_box() for one in atlas.locator(kind).all()[:5]] for kind in (".lit", "canvas")),
+            strict=True,
+        )
+    }  # type: ignore[index]
+    assert len(rows) == 1
+    maps.click()
+    page.wait_for_function("location.search.includes('layer=1') && location.search.includes('head=3')")
+    assert watched.wrongs == []
+
+
 def test_the_address_holds_the_state(server: Server, watched: Watched) -> None:
     page = watched.page
     open_page(page, f"{server.address}/tokenization?text=unforgettable&tokenizer=bpe-reviews")
@@ -122,3 +150,28 @@ def test_axe_finds_nothing_serious(server: Server, browser: Browser, name: str, 
     page.close()
     assert serious == []
     assert wide <= 360
+
+
+def test_keys_find_the_text_close_the_answer_play_and_explain_themselves(
+    server: Server, watched: Watched
+) -> None:
+    page = watched.page
+    open_page(page, f"{server.address}/embeddings")
+    page.keyboard.press("?")
+    assert page.get_by_role("dialog", name="Keys").is_visible()
+    page.keyboard.press("Escape")
+    assert not page.get_by_role("dialog").is_visible()
+    page.locator(".beside-table .minor").first.click()
+    page.locator("[data-why]").wait_for()
+    page.keyboard.press("Backspace")
+    page.locator("[data-why]").wait_for(state="detached")
+    page.evaluate("document.activeElement.blur()")
+    before = page.locator("#snapshot").input_value()
+    page.keyboard.press(" ")
+    page.wait_for_function("(before) => document.querySelector('#snapshot').value !== before", arg=before)
+    page.keyboard.press(" ")
+    page.keyboard.press("/")
+    assert page.evaluate("document.activeElement.tagName") == "TEXTAREA"
+    page.keyboard.press("?")
+    assert page.evaluate("document.activeElement.value.includes('?')"), "what is typed stays typed"
+    assert watched.wrongs == []

@@ -4,6 +4,9 @@ import type { Health, Routes, Tour } from "./api.types";
 
 export type * from "./api.types";
 
+/** Bytes, until the lab has said what it takes. */
+export const BODY_LIMIT = 256_000;
+
 export interface Span {
   start: number;
   end: number;

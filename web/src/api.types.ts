@@ -30,6 +30,13 @@ export interface Asked {
   training: TokenizerTraining | VectorTraining | LanguageTraining | FineTuning;
 }
 
+/** A text that all heads read. */
+export interface Atlas {
+  array?: string | null;
+  index?: number[];
+  text: string;
+}
+
 /** A text, and the head that reads it. */
 export interface Bench {
   array?: string | null;
@@ -39,7 +46,7 @@ export interface Bench {
   head?: number;
 }
 
-/** One attention head, and how many there are. */
+/** One attention head, and how many there are; tokens that the model had no room for. */
 export interface BenchAnswer {
   trace: Trace;
   python: string;
@@ -47,6 +54,7 @@ export interface BenchAnswer {
   answers: string[];
   layers: number;
   heads: number;
+  left_out: number;
 }
 
 /** Answers of similar confidence. */
@@ -108,6 +116,13 @@ export interface Comparison {
   flips: Flip[];
 }
 
+/** A small text whose words are counted, and fitted by GloVe. */
+export interface Counting {
+  array?: string | null;
+  index?: number[];
+  corpus: string;
+}
+
 /** A text and the tokenizer that cuts it. */
 export interface Cut {
   array?: string | null;
@@ -165,6 +180,22 @@ export interface Embeddings {
   steps: Step[];
 }
 
+/** How far open the gates of the networks stand whose gradients are measured. */
+export interface Fading {
+  array?: string | null;
+  index?: number[];
+  gate_bias?: number;
+}
+
+/** Gradients by distance: `lines` are the arrays, one a network. */
+export interface FadingAnswer {
+  trace: Trace;
+  python: string;
+  sources: Record<string, Source>;
+  answers: string[];
+  lines: string[];
+}
+
 /** Something that a run's numbers say. */
 export interface Finding {
   rule: string;
@@ -200,6 +231,12 @@ export interface Gates {
   input: number[];
   forget: number[];
   output: number[];
+}
+
+/** Parts of one kind, and what they come to. */
+export interface Group {
+  part: string;
+  sum: number;
 }
 
 /** One attention head. */
@@ -313,7 +350,7 @@ export interface Memory {
   unit?: number;
 }
 
-/** A cell's memory: how many units there are, and the heaviest at the end. */
+/** A cell's memory: how many units there are, and the heaviest at the end; words that were not read. */
 export interface MemoryAnswer {
   trace: Trace;
   python: string;
@@ -321,6 +358,7 @@ export interface MemoryAnswer {
   answers: string[];
   units: number;
   telling: number[];
+  left_out: number;
 }
 
 /** A near word. */
@@ -345,6 +383,25 @@ export interface Packed {
   shape: number[];
   dtype: string;
   base64: string;
+}
+
+/** A text whose answer is divided, and what stands in the place of a part that is taken out. */
+export interface Parts {
+  array?: string | null;
+  index?: number[];
+  text: string;
+  replacement?: "zero" | "mean";
+}
+
+/** An answer divided among what was written towards it: the groups sum to `total`. */
+export interface PartsAnswer {
+  trace: Trace;
+  python: string;
+  sources: Record<string, Source>;
+  answers: string[];
+  groups: Group[];
+  total: number;
+  answer: number;
 }
 
 /** A token of a text, and its id. */
@@ -601,6 +658,28 @@ export interface TugAnswer {
   snapshots: Answer[];
 }
 
+/** A text, and one gate that is set by hand; unit −1 stands for all. */
+export interface Valve {
+  array?: string | null;
+  index?: number[];
+  text: string;
+  gate?: "forget_gate" | "input_gate" | "output_gate";
+  word?: number;
+  unit?: number;
+  value?: number;
+}
+
+/** A gate set by hand: where it had stood, and the label whose probability `answers` holds. */
+export interface ValveAnswer {
+  trace: Trace;
+  python: string;
+  sources: Record<string, Source>;
+  answers: string[];
+  units: number;
+  label: string;
+  was: number;
+}
+
 /** Word vectors learned from the company that words keep; `watch` are words whose neighbors are told. */
 export interface VectorTraining {
   data?: Data;
@@ -653,6 +732,11 @@ export interface Routes {
   "POST /api/figures/bench": { body: Bench; answer: BenchAnswer | Why };
   "POST /api/figures/adapter": { body: Adapter; answer: Answer | Why };
   "POST /api/figures/prediction": { body: Labeling; answer: PredictionAnswer | Why };
+  "POST /api/figures/counting": { body: Counting; answer: Answer | Why };
+  "POST /api/figures/valve": { body: Valve; answer: ValveAnswer | Why };
+  "POST /api/figures/fading": { body: Fading; answer: FadingAnswer | Why };
+  "POST /api/figures/atlas": { body: Atlas; answer: Answer | Why };
+  "POST /api/figures/parts": { body: Parts; answer: PartsAnswer | Why };
   "GET /api/catalog": { body: null; answer: Known[] };
   "GET /api/jobs": { body: null; answer: JobAnswer[] };
   "POST /api/jobs": { body: Asked; answer: JobAnswer };

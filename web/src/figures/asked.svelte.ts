@@ -1,6 +1,7 @@
 /** One figure of a page: what was asked, the answer on show, and the cell that is asked why. */
 
-import { ApiError, ask, type Posts, type Why } from "../api";
+import { count } from "../text/numbers";
+import { ApiError, ask, BODY_LIMIT, type Posts, type Why } from "../api";
 
 export interface Asking {
   array: string;
@@ -25,6 +26,12 @@ export class Asked<P extends keyof Posts> {
   async ask(body: Posts[P]["body"]): Promise<void> {
     this.#current?.abort();
     const current = (this.#current = new AbortController());
+    const bytes = new Blob([JSON.stringify(body)]).size;
+    if (bytes > BODY_LIMIT) {
+      this.running = false;
+      this.error = `This takes ${count(bytes)} bytes and the lab takes ${count(BODY_LIMIT)}: shorten it.`;
+      return;
+    }
     this.running = true;
     this.error = null;
     try {

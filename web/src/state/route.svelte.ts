@@ -9,10 +9,17 @@ export function pageOf(path: string): PageName | null {
   return PAGES.find((page) => page === name) ?? null;
 }
 
+/** An address must stay one that can be sent on: a longer text lives as long as the page. */
+const LONGEST_VALUE = 8_000;
+/** Milliseconds. */
+const BETWEEN_WRITES = 150;
+
 class Route {
   page = $state<PageName | null>("tour");
   /** The query as it stands; read with `get`, changed with `set`. */
   query = $state.raw(new URLSearchParams());
+  #written = -BETWEEN_WRITES;
+  #later: ReturnType<typeof setTimeout> | undefined;
 
   start(): void {
     this.#read();
@@ -33,16 +40,29 @@ class Route {
   set(values: Record<string, string | number | null>, keep: "push" | "replace" = "replace"): void {
     const query = new URLSearchParams(this.query);
     for (const [name, value] of Object.entries(values)) {
-      if (value === null) query.delete(name);
+      if (value === null || String(value).length > LONGEST_VALUE) query.delete(name);
       else query.set(name, String(value));
     }
     this.query = query;
+    this.#write(keep);
+  }
+
+  /** At once, or while a scrubber sets a place in every frame a few times a second: browsers count these calls. */
+  #write(keep: "push" | "replace"): void {
+    clearTimeout(this.#later);
+    const since = performance.now() - this.#written;
+    if (keep === "replace" && since < BETWEEN_WRITES) {
+      this.#later = setTimeout(() => this.#write("replace"), BETWEEN_WRITES - since);
+      return;
+    }
+    this.#written = performance.now();
     const url = new URL(location.href);
-    url.search = query.toString();
+    url.search = this.query.toString();
     if (url.href !== location.href) history[keep === "push" ? "pushState" : "replaceState"](null, "", url);
   }
 
   #read(): void {
+    clearTimeout(this.#later);
     this.page = pageOf(location.pathname);
     this.query = new URLSearchParams(location.search);
   }

@@ -1,13 +1,12 @@
 /** The tour on show: the text asked for, the answer, and what went wrong. */
 
-import { ApiError, fetchHealth, fetchTour, tourBody, type Span, type Tour } from "../api";
+import { ApiError, BODY_LIMIT, fetchHealth, fetchTour, tourBody, type Span, type Tour } from "../api";
 import { markOf, marks } from "../marks/marks.svelte";
 import { CodePoints } from "../text/codepoints";
 import { count } from "../text/numbers";
 import { parse, write } from "./address";
 
 export const EXAMPLE = "I love learning about LLMs";
-const BODY_LIMIT = 256_000;
 
 export type Keep = "push" | "replace";
 

@@ -89,17 +89,48 @@ class TugAnswer(Answered):
 
 
 class MemoryAnswer(Answer):
-    """A cell's memory: how many units there are, and the heaviest at the end."""
+    """A cell's memory: how many units there are, and the heaviest at the end; words that were not read."""
 
     units: int
     telling: list[int]
+    left_out: int
+
+
+class ValveAnswer(Answer):
+    """A gate set by hand: where it had stood, and the label whose probability `answers` holds."""
+
+    units: int
+    label: str
+    was: float
+
+
+class FadingAnswer(Answer):
+    """Gradients by distance: `lines` are the arrays, one a network."""
+
+    lines: list[str]
 
 
 class BenchAnswer(Answer):
-    """One attention head, and how many there are."""
+    """One attention head, and how many there are; tokens that the model had no room for."""
 
     layers: int
     heads: int
+    left_out: int
+
+
+class Group(Answered):
+    """Parts of one kind, and what they come to."""
+
+    part: str
+    sum: float
+
+
+class PartsAnswer(Answer):
+    """An answer divided among what was written towards it: the groups sum to `total`."""
+
+    groups: list[Group]
+    total: float
+    answer: float
 
 
 class Term(Answered):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
 
@@ -24,22 +24,20 @@ class Figure:
         python: the lines that make the same trace in a notebook.
         whys: for each array that can be asked, a function from a place in it to its operands.
         more: plain values beside the trace: choices that the page offers.
+        drawn: the arrays that the page draws, where it draws not all.
     """
 
     trace: Trace
     python: str
     whys: Mapping[str, Explainer] = field(default_factory=dict)
     more: Mapping[str, Any] = field(default_factory=dict)
+    drawn: Sequence[str] | None = None
 
-    def to_json(self, arrays: Sequence[str] | None = None) -> dict[str, Any]:
-        """Return the trace, the lines, the sources.
-
-        Args:
-            arrays: the names of those that the page draws; all of them if not given.
-        """
-        whole = self.trace.to_json()
-        if arrays is not None:
-            whole["arrays"] = {name: whole["arrays"][name] for name in arrays if name in whole["arrays"]}
+    def to_json(self) -> dict[str, Any]:
+        """Return the trace with the arrays that are drawn, the lines, the sources."""
+        arrays = self.trace.arrays
+        shown = {name: arrays[name] for name in self.drawn} if self.drawn else arrays
+        whole = replace(self.trace, arrays=shown).to_json()
         return {
             "trace": whole,
             "python": self.python,

@@ -60,7 +60,8 @@ def memory(text: str, *, unit: int, model: str = MODEL) -> Figure:
     """
     from cutaway.tokenization.word_spans import word_spans
 
-    words = word_spans(text)[:MOST_WORDS]
+    whole_text = word_spans(text)
+    words = whole_text[:MOST_WORDS]
     if not words:
         raise DataError("the text holds no word: type a sentence")
     read = reader_of(model)
@@ -81,7 +82,8 @@ def memory(text: str, *, unit: int, model: str = MODEL) -> Figure:
         inputs=("forget_gate", "input_gate", "candidate"),
     )
     figure = rec.finish()
-    more = {"units": units, "telling": _telling(whole)}
+    left_out = len(whole_text) - len(plain.labels["position"])
+    more = {"units": units, "telling": _telling(whole), "left_out": left_out}
     return Figure(trace=figure, python=_python(text, model, unit), whys=_whys(figure, read, unit), more=more)
 
 

@@ -65,8 +65,14 @@ def bench(text: str, *, layer: int, head: int, model: str = CLASSIFIER) -> Figur
         trace=one,
         python=_python(text, model, layer, head),
         whys=whys,
-        more={"layers": layers, "heads": heads},
+        more={"layers": layers, "heads": heads, "left_out": _left_out(classifier, text, one)},
     )
+
+
+def _left_out(classifier: Classifier, text: str, trace: Trace) -> int:
+    """Return how many tokens of the text the model had no room for."""
+    ends = 2  # [CLS] and [SEP]
+    return len(classifier.tokenizer.encode(text, special=False).ids) - (len(trace.labels["token"]) - ends)
 
 
 def _one_head(trace: Trace, layer: int, head: int) -> Trace:

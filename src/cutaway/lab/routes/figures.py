@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from fastapi import APIRouter
 from fastapi.responses import Response
@@ -15,9 +15,12 @@ from cutaway.lab.answers.figures import (
     Answer,
     BenchAnswer,
     CutAnswer,
+    FadingAnswer,
     MemoryAnswer,
+    PartsAnswer,
     PredictionAnswer,
     TugAnswer,
+    ValveAnswer,
     Why,
 )
 from cutaway.lab.figures.figure import Figure
@@ -103,6 +106,41 @@ class Labeling(Asked):
     run: str = Field(default="sentiment", max_length=200)
 
 
+class Counting(Asked):
+    """A small text whose words are counted, and fitted by GloVe."""
+
+    corpus: Text
+
+
+class Valve(Asked):
+    """A text, and one gate that is set by hand; unit −1 stands for all."""
+
+    text: Text
+    gate: Literal["forget_gate", "input_gate", "output_gate"] = "forget_gate"
+    word: int = 0
+    unit: int = -1
+    value: float = 0.0
+
+
+class Fading(Asked):
+    """How far open the gates of the networks stand whose gradients are measured."""
+
+    gate_bias: float = Field(default=2.0, ge=-10, le=10)
+
+
+class Atlas(Asked):
+    """A text that all heads read."""
+
+    text: Text
+
+
+class Parts(Asked):
+    """A text whose answer is divided, and what stands in the place of a part that is taken out."""
+
+    text: Text
+    replacement: Literal["zero", "mean"] = "zero"
+
+
 @router.post("/cut", response_model=CutAnswer | Why)
 async def cut(asked: Cut) -> Response:
     """Return how a tokenizer cuts a text."""
@@ -145,6 +183,36 @@ async def prediction(asked: Labeling) -> Response:
     return await _answer(asked)
 
 
+@router.post("/counting", response_model=Answer | Why)
+async def counting(asked: Counting) -> Response:
+    """Return how often words meet, beside what GloVe makes of it."""
+    return await _answer(asked)
+
+
+@router.post("/valve", response_model=ValveAnswer | Why)
+async def valve(asked: Valve) -> Response:
+    """Return what changes when a gate is set by hand."""
+    return await _answer(asked)
+
+
+@router.post("/fading", response_model=FadingAnswer | Why)
+async def fading(asked: Fading) -> Response:
+    """Return how long a gradient is at every step back."""
+    return await _answer(asked)
+
+
+@router.post("/atlas", response_model=Answer | Why)
+async def atlas(asked: Atlas) -> Response:
+    """Return what every head of every layer does."""
+    return await _answer(asked)
+
+
+@router.post("/parts", response_model=PartsAnswer | Why)
+async def parts(asked: Parts) -> Response:
+    """Return what each part wrote towards the answer, and the answer without it."""
+    return await _answer(asked)
+
+
 async def _answer(asked: Asked) -> Response:
     return Response(await turns.run(lambda: _written(asked)), media_type="application/json")
 
@@ -177,6 +245,23 @@ def _made(asked: Asked) -> Sequence[Figure]:
         return [transformers.bench(asked.text, layer=asked.layer, head=asked.head)]
     if isinstance(asked, Adapter | Labeling):
         return [_of_a_run(asked)]
+    if isinstance(asked, Valve | Fading):
+        from cutaway.lab.figures import gates
+
+        if isinstance(asked, Fading):
+            return [gates.fading(asked.gate_bias)]
+        setting = gates.Valve(gate=asked.gate, word=asked.word, unit=asked.unit, value=asked.value)
+        return [gates.valve(asked.text, setting)]
+    if isinstance(asked, Atlas | Parts):
+        from cutaway.lab.figures import explanations
+
+        if isinstance(asked, Atlas):
+            return [explanations.atlas(asked.text)]
+        return [explanations.answer(asked.text, replacement=asked.replacement)]
+    if isinstance(asked, Counting):
+        from cutaway.lab.figures.counting import counting as count
+
+        return [count(asked.corpus)]
     from cutaway.lab.figures import embeddings
 
     if isinstance(asked, Tug):
