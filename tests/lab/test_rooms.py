@@ -50,7 +50,7 @@ def test_a_cell_answers_why_with_the_models_number(server: Server, watched: Watc
     why = ask(server, "bench", asked)
     assert float(card.locator("[data-shown]").get_attribute("data-shown") or "nan") == why["shown"]
     assert float(card.locator("[data-value]").get_attribute("data-value") or "nan") == why["value"]
-    assert page.locator("[data-lit]").get_attribute("data-lit") == str(why["line"])
+    assert page.locator("[data-lit]").first.get_attribute("data-lit") == str(why["line"])
     page.get_by_role("button", name="Close").click()
     assert card.count() == 0
     assert watched.wrongs == []
