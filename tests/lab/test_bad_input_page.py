@@ -104,7 +104,9 @@ def test_an_unknown_name_is_told_in_one_line(server: Server, watched: Watched, a
 def test_markup_in_every_field_stays_text(server: Server, watched: Watched) -> None:
     page, evil = watched.page, "<img src=x onerror=alert(1)><script>alert(2)</script>"
     opened(page, f"{server.address}/embeddings")
-    for field in page.locator("main .field input:not([type=range]), main .field textarea").all():
+    for field in page.locator(
+        "main .field input:not([type=range], [type=number]), main .field textarea"
+    ).all():
         field.fill(evil)
         field.press("Tab")
     page.wait_for_selector("main [role=alert]", timeout=60_000)
