@@ -75,11 +75,16 @@ def train_language(
     _go(run, _plan(out, text, settings, shape))
     nats = load_language_model(out).nats(held)
     a_character = bits(nats) * (len(held) - 1) / (len(scored) - 1)
+    _tell(out, nats, a_character, kind="token" if encode else "character", json=json)
+
+
+def _tell(out: Path, nats: float, a_character: float, *, kind: str, json: bool) -> None:
+    from cutaway.recurrent.language import bits
+
     if json:
         told = {"run": str(out), "nats": nats, "bits": bits(nats), "perplexity": 2 ** bits(nats)}
         output.print_json({**told, "bits_a_character": a_character})
         return
-    kind = "token" if encode else "character"
     output.console().print(
         f"held-out {nats:.4f} nats a {kind}, {a_character:.4f} bits a character\nrun: {out}", soft_wrap=True
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -11,6 +12,9 @@ from cutaway.cli.gradients import gradients
 from cutaway.cli.language import generate, train_language
 from cutaway.cli.resuming import RESUME_HELP, resumable, run_folder, saving
 from cutaway.cli.translator import train_translator
+
+if TYPE_CHECKING:
+    from cutaway.training.history import Epoch
 
 app = typer.Typer(no_args_is_help=True, help="Room 3: LSTM, step by step.")
 app.command()(gradients)
@@ -77,7 +81,10 @@ def train(
         )
     data = f"{labelled.source}, {count} of {len(labelled)} texts held out"
     write_text(out / "card.md", card(settings, vectors, history, data))
-    best = history.best
+    _tell(out, history.best, json=json)
+
+
+def _tell(out: Path, best: Epoch, *, json: bool) -> None:
     if json:
         output.print_json({"run": str(out), "epoch": best.epoch, **best.validation})
         return

@@ -60,8 +60,7 @@ def serve(app: FastAPI, listening: socket.socket, *, log: Log = "silent") -> Non
 
 
 def _listen(port: int, host: str) -> socket.socket:
-    # Named as TCP, asyncio sends each piece of an answer at once; else the second waits 40 ms for the first.
-    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     # Not for taking a port that someone listens on: for one whose old connections are still closing.
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     # Connections have it from here. asyncio sets it only where the protocol was named; without it an answer's
