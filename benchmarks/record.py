@@ -53,7 +53,7 @@ def write_record(room: str, results: Sequence[Mapping[str, object]]) -> Path:
     machine = _machine()
     here = {"commit": _commit(), "load_average": machine["load_average"]}
     RESULTS.mkdir(exist_ok=True)
-    path = RESULTS / f"{room}-{now.date().isoformat()}.json"
+    path = _path(room)
     record = {
         "room": room,
         "date": now.date().isoformat(),
@@ -69,6 +69,23 @@ def write_record(room: str, results: Sequence[Mapping[str, object]]) -> Path:
         print("  ".join(f"{name}: {_short(value)}" for name, value in shown.items()))
     print(f"record: benchmarks/results/{path.name}")
     return path
+
+
+def recorded(room: str) -> list[dict[str, object]]:
+    """Return the rows of a room that today's record holds already.
+
+    Args:
+        room: as for `write_record`.
+
+    Returns:
+        Its results, none where there is no record of today.
+    """
+    path = _path(room)
+    return json.loads(path.read_text(encoding="utf-8"))["results"] if path.is_file() else []
+
+
+def _path(room: str) -> Path:
+    return RESULTS / f"{room}-{datetime.datetime.now(datetime.UTC).date().isoformat()}.json"
 
 
 def _kept(path: Path, results: Sequence[Mapping[str, object]]) -> list[Mapping[str, object]]:
