@@ -4,8 +4,8 @@
     python benchmarks/quality.py tfidf nb     some of them; the others' rows stay in the day's record
 
 Every setting was chosen on 5,000 training reviews held out. The frozen encoder reads 5,000 training
-reviews and 2,000 of the test half. Needs the data folder (CUTAWAY_DATA, by default ../shared/data where
-it is there).
+reviews and 2,000 of the test half; the LSTM's best epoch is chosen on a tenth of the training half.
+Needs the data folder (CUTAWAY_DATA, by default ../shared/data where it is there).
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from cutaway.finetuning.baselines.bag import Bag
 from cutaway.finetuning.baselines.baseline import Baseline
 from cutaway.finetuning.baselines.compare import compare
 from cutaway.finetuning.baselines.frozen import Frozen
+from cutaway.finetuning.baselines.lstm import Lstm
 from cutaway.finetuning.baselines.naive_bayes import NaiveBayes
 from cutaway.finetuning.baselines.tfidf import TfIdf
 from cutaway.finetuning.data import draw, read_labelled
@@ -36,6 +37,7 @@ PARTS: dict[str, list[tuple[str, Baseline]]] = {
         ("frozen all-MiniLM-L6-v2, first 128 tokens", Frozen(inputs=HEAD)),
         ("frozen all-MiniLM-L6-v2, first and last 64 tokens", Frozen(inputs=InputSettings(max_tokens=128))),
     ],
+    "lstm": [("LSTM over glove-6b-50d, 25,000 reviews", Lstm())],
 }  # fmt: skip
 
 

@@ -49,6 +49,18 @@ def test_balance_repeats_and_leaks() -> None:
     assert list(without_duplicates(data).texts) == ["A film", "other", "more"]
 
 
+def test_near_duplicates_are_leaks_that_differ_a_little() -> None:
+    long = "this film has every single thing that a film of its kind should have and then a little more of it"
+    data = labelled((long, "x"), ("other", "y"), (f"{long} Bye", "y"), (long.upper(), "x"), ("more", "x"))
+    found = describe(data, split=(np.array([4, 0, 1]), np.array([3, 2])))
+    assert found.leaks == [(0, 3)]
+    # 21 words make 19 runs of three, and one more in the copy.
+    assert found.near == [(0, 2, 19 / 20)]
+    told = "\n".join(found.lines())
+    assert "near duplicates: 1 more held-out rows are almost in the training part" in told
+    assert "1 and 3 95%" in told
+
+
 @given(st.lists(st.sampled_from("abcdef")), st.lists(st.sampled_from("abcdefgh")))
 def test_leaks_are_those_of_a_search_by_hand(training: list[str], test: list[str]) -> None:
     by_hand = [(training.index(text), row) for row, text in enumerate(test) if text in training]

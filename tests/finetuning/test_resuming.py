@@ -129,6 +129,32 @@ def test_other_settings_and_finished_runs_are_refused(
     assert not (tmp_path / "runs" / "two").exists()
 
 
+@pytest.mark.parametrize("verb", ["finetune", "pretrain"])
+def test_a_base_that_changed_meanwhile_is_refused(
+    verb: str, place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    base = write_tiny_encoder(tmp_path / "base")
+    data = {
+        "finetune": [str(place / "reviews.csv"), "--model"],
+        "pretrain": [str(place / "text.txt"), "--from"],
+    }
+    more = {"finetune": [], "pretrain": ["--objective", "masked-words", "--tokens", "16"]}
+    command = [verb, *data[verb], base, *more[verb], *SMALL]
+    process = started(command, tmp_path / "run")
+    process.kill()
+    process.communicate()
+    weights = tmp_path / "base" / "model.safetensors"
+    before = weights.read_bytes()
+    weights.write_bytes(before[:-4] + bytes(4))
+    assert main([*command, "--resume", "--out", str(tmp_path / "run")]) == 2
+    told = capsys.readouterr().err
+    assert (
+        f"sha256 was '{sha256(before).hexdigest()}', is '{sha256(weights.read_bytes()).hexdigest()}'" in told
+    )
+    weights.write_bytes(before)
+    assert main([*command, "--resume", "--out", str(tmp_path / "run")]) == 0
+
+
 def test_a_start_that_fails_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError), open_run(tmp_path / "run", SavingSettings(), mark="m"):
         raise RuntimeError

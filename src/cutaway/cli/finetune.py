@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from cutaway.cli import finetune_options as options
 from cutaway.cli import output
 from cutaway.cli.resuming import resumable, run_folder, saving
+from cutaway.cli.together import one_process_only, speaks
 
 if TYPE_CHECKING:
     from cutaway.finetuning.data import Labelled
@@ -61,6 +62,9 @@ def finetune(
     from cutaway.cli.training_data import read_for_training, tell_of_data
 
     settings = _settings(locals())
+    told = {"--find-rate": find_rate, "--sweep": sweep, "--baseline": baseline, "-": data == "-"}
+    for name in (name for name, asked in told.items() if asked):
+        one_process_only("standard input" if name == "-" else name)
     drawn, columns = (limit, seed), (text, label)
     labelled = read_for_training(
         data, columns=columns, undecodable=undecodable, duplicates=duplicates, drawn=drawn
@@ -68,7 +72,8 @@ def finetune(
     if baseline is not None:
         compare_baselines(labelled, baseline, model, settings, json=json)
         return
-    tell_of_data(labelled, model, settings)
+    if speaks():
+        tell_of_data(labelled, model, settings)
     if find_rate:
         look_for_rate(labelled, model, settings, json=json)
     elif sweep:

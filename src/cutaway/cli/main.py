@@ -10,6 +10,7 @@ from typing import Any
 
 import typer
 
+from cutaway.cli.together import one_voice
 from cutaway.core.errors import CutawayError
 
 
@@ -63,7 +64,8 @@ def main(arguments: Sequence[str]) -> int:
     debug = "--debug" in arguments
     words = [word for word in arguments if word != "--debug"]
     try:
-        _app(words)(words, prog_name="cutaway", standalone_mode=True)
+        with one_voice(_verb(words)):
+            _app(words)(words, prog_name="cutaway", standalone_mode=True)
     except SystemExit as stop:
         if stop.code == INTERRUPTED:
             _complain("interrupted")
@@ -99,7 +101,7 @@ def _app(words: Sequence[str]) -> typer.Typer:
         help="Language models with the side taken off: five rooms from text to a fine-tuned classifier.",
     )
     app.callback()(_options)
-    wanted = next((word for word in words if not word.startswith("-")), None)
+    wanted = _verb(words)
     for name, verb in VERBS.items():
         found = _load(verb) if name == wanted else _unloaded
         if isinstance(found, typer.Typer):
@@ -107,6 +109,10 @@ def _app(words: Sequence[str]) -> typer.Typer:
         else:
             app.command(name, help=None if name == wanted else verb.help)(found)
     return app
+
+
+def _verb(words: Sequence[str]) -> str | None:
+    return next((word for word in words if not word.startswith("-")), None)
 
 
 def _dashed(option: str) -> str:

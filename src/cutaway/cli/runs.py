@@ -176,13 +176,15 @@ def duration(seconds: float | None) -> str:
 
 
 def _facts(record: RunRecord) -> list[tuple[str, str]]:
+    from cutaway.finetuning.runs.labelled_plan import LEAK_LISTS
     from cutaway.finetuning.runs.settings import flat
 
     environment, data = record.environment, dict(record.data)
     names = ("python", "torch", "numpy", "cpu", "threads")
     took = f", took {duration(record.seconds)}" if record.seconds is not None else ""
     source, digest = data.pop("source", ""), str(data.pop("sha256", ""))[:12]
-    data.pop("leaked", None)
+    for name in LEAK_LISTS:
+        data.pop(name, None)
     facts = [
         ("run", f"{record.name} ({record.id}), {record.kind}"),
         ("status", record.status + (f": {record.note}" if record.note else "")),

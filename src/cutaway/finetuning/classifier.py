@@ -24,6 +24,7 @@ from cutaway.finetuning.predictions import Predictions, check_threshold, labels_
 from cutaway.tokenization.tokenizer import Tokenizer
 from cutaway.training.batches import token_budget_batches
 from cutaway.transformers.bert import Bert
+from cutaway.transformers.checkpoint import weights_sha256
 from cutaway.transformers.packing import PackedBatch
 from cutaway.transformers.prepared import BUDGETS
 from cutaway.transformers.products import Precision
@@ -90,6 +91,7 @@ class Classifier(nn.Module):
             The classifier; what its method names is what trains.
         """
         encoder = Bert.load(settings.base)
+        encoder.sha256 = encoder.sha256 or weights_sha256(settings.base)
         encoder.requires_grad_(settings.method == "full")
         if settings.method == "lora":
             add_adapters(encoder, settings.lora)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from cutaway.core.errors import DataError
 from cutaway.finetuning.data import Labelled, Rows
 from cutaway.finetuning.inputs import InputSettings
+from cutaway.finetuning.near_duplicates import Near, near_duplicates
 from cutaway.tokenization.tokenizer import Tokenizer
 
 Counts = NDArray[np.int64]
@@ -61,6 +62,7 @@ class Description:
         duplicates: rows whose text, case and white space aside, stands in an earlier row.
         contradictions: of those, rows with another label than the earlier one; (earlier, row) from 0.
         leaks: rows of the held-out part whose text is trained on too; (training row, held-out row) from 0.
+        near: of the other held-out rows those whose text is almost trained on, and how alike, 0 to 1.
         replaced: how many bytes that were not UTF-8 became U+FFFD.
     """
 
@@ -71,6 +73,7 @@ class Description:
     duplicates: int
     contradictions: list[tuple[int, int]]
     leaks: list[tuple[int, int]]
+    near: list[Near]
     replaced: int
 
     def to_json(self) -> dict[str, Any]:
@@ -92,6 +95,14 @@ class Description:
                 f"leakage: {len(self.leaks):,} held-out rows are in the training part too"
                 + _shown(self.leaks, "training and held-out row")
                 + ": their score is too good"
+            )
+        if self.near:
+            most = sorted(self.near, key=lambda one: -one.similarity)
+            some = ", ".join(f"{a + 1} and {b + 1} {alike:.0%}" for a, b, alike in most[:SHOWN])
+            told.append(
+                f"near duplicates: {len(self.near):,} more held-out rows are almost in the training part "
+                f"(training and held-out row, runs of three words they share: {some}"
+                f"{', ...' if len(most) > SHOWN else ''})"
             )
         return told
 
@@ -135,7 +146,7 @@ def describe(
     first = _first_rows(keys)
     later = np.flatnonzero(first != np.arange(len(keys)))
     repeats = [(int(first[row]), int(row)) for row in later]
-    labels = labelled.labels
+    labels, leaks = labelled.labels, _across(keys, *split) if split else []
     return Description(
         source=labelled.source,
         rows=len(labelled),
@@ -143,7 +154,8 @@ def describe(
         lengths=_lengths(lengths, inputs if tokenizer else None, "tokens" if tokenizer else "words"),
         duplicates=len(repeats),
         contradictions=[(a, b) for a, b in repeats if labels[a] != labels[b]],
-        leaks=_across(keys, *split) if split else [],
+        leaks=leaks,
+        near=_near_leaks(labelled.texts, split, leaks) if split else [],
         replaced=labelled.replaced,
     )
 
@@ -165,6 +177,25 @@ def leaked_rows(training: Sequence[str], test: Sequence[str]) -> list[tuple[int,
     keys = np.concatenate([text_keys(training), text_keys(test)])
     both = _across(keys, np.arange(len(training)), np.arange(len(training), len(keys)))
     return [(row, other - len(training)) for row, other in both]
+
+
+def near_leaks(training: Sequence[str], test: Sequence[str], leaks: Sequence[tuple[int, int]]) -> list[Near]:
+    """Find the texts of a test set that are almost trained on, and are no leaks.
+
+    Args:
+        training: the texts that are trained on.
+        test: the texts that the model is scored on.
+        leaks: what `leaked_rows` found in them.
+
+    Returns:
+        (training row, test row, how alike), from 0, in the order of the test rows.
+
+    Example:
+        >>> near_leaks(["A film to see", "so so"], ["so so", "A film to see!"], [(1, 0)])
+        [Near(training=0, held=1, similarity=1.0)]
+    """
+    told = {row for _, row in leaks}
+    return [near for near in near_duplicates(training, test) if near.held not in told]
 
 
 def without_duplicates(labelled: Labelled) -> Labelled:
@@ -220,6 +251,18 @@ def _across(keys: Keys, training: Rows, held: Rows) -> list[tuple[int, int]]:
     at = np.minimum(at, len(known) - 1)
     found = np.flatnonzero(known[at] == keys[held]) if len(known) else np.zeros(0, np.int64)
     return [(int(training[first[at[row]]]), int(held[row])) for row in found]
+
+
+def _near_leaks(
+    texts: Sequence[str], split: tuple[Rows, Rows], leaks: Sequence[tuple[int, int]]
+) -> list[Near]:
+    """The same for row numbers of one table."""
+    training, held = split
+    place = {int(row): at for at, row in enumerate(held)}
+    found = near_leaks(
+        [texts[row] for row in training], [texts[row] for row in held], [(a, place[b]) for a, b in leaks]
+    )
+    return [Near(int(training[a]), int(held[b]), alike) for a, b, alike in found]
 
 
 def _lengths(lengths: Counts, inputs: InputSettings | None, unit: str) -> Lengths:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from contextlib import nullcontext
 from pathlib import Path
 
 import torch
@@ -25,6 +26,7 @@ from cutaway.finetuning.runs.predictions import write_answers
 from cutaway.finetuning.runs.recorder import Plan, recording, settings_of
 from cutaway.finetuning.saved import CONFIG
 from cutaway.training.loop import Listener, fit
+from cutaway.training.parallel import Group, joined
 from cutaway.training.run_folder import SavingSettings, open_run
 
 __all__ = ["BASE", "FinetuneSettings", "finetune", "prepared"]
@@ -42,7 +44,8 @@ def finetune(
     """Train a classifier over a pretrained encoder and write its run folder.
 
     While it trains, the folder keeps checkpoints: what ended early, by whatever, goes on from the newest,
-    to the same weights (on a CPU with one thread bit for bit).
+    to the same weights (on a CPU with one thread bit for bit). In a process that torchrun started the
+    training is shared with the others: the first one writes, and all return the same measures.
 
     Args:
         data: a table's path, a catalog name, or labelled texts.
@@ -61,9 +64,9 @@ def finetune(
     chosen = settings or FinetuneSettings()
     folder = out or runs_home() / time.strftime("%Y%m%d-%H%M%S")
     keeping = saving or SavingSettings()
-    with open_run(folder, keeping, mark=CONFIG):
+    with joined() as group, open_run(folder, keeping, mark=CONFIG) if group.rank == 0 else nullcontext():
         labelled = data if isinstance(data, Labelled) else read_labelled(data)
-        return _trained(labelled, (model, chosen), folder, listen, keeping)
+        return _trained(labelled, (model, chosen), folder, listen, keeping, group)
 
 
 def _trained(
@@ -72,17 +75,23 @@ def _trained(
     folder: Path,
     listen: Listener | None,
     saving: SavingSettings,
+    group: Group,
 ) -> Run:
-    """Train in a folder that is held."""
+    """Train in a folder that the first process holds, which alone writes anything into it."""
     model, settings = chosen
     classifier, split = prepared(labelled, model, settings)
-    plan = plan_of(labelled, split, folder=folder, settings=settings_of(settings, model=model))
-    recipe = {"data": plan.data["sha256"], "base": classifier.encoder.sha256, **plan.settings}
+    plain = settings_of(settings, model=model)
+    recipe = {"data": labelled.sha256, "base sha256": classifier.encoder.sha256, **plain}
+    checkpoints = saving.checkpoints(folder, recipe)
+    if group.rank:
+        task = LabelledTask(classifier, labelled, split, settings, folder)
+        history = fit(task, settings.loop, lambda event, steps: None, checkpoints=checkpoints, group=group)
+        return Run(folder=folder, history=history, measures=dict(history.best.validation))
+    plan = plan_of(labelled, split, folder=folder, settings=plain)
     with recording(plan, listen) as recorder:
         task = LabelledTask(classifier, labelled, split, settings, folder)
         write_text(folder / "settings.json", _settings_json(plan))
-        checkpoints = saving.checkpoints(folder, recipe)
-        history = fit(task, settings.loop, recorder.listener, checkpoints=checkpoints)
+        history = fit(task, settings.loop, recorder.listener, checkpoints=checkpoints, group=group)
         run = Run(folder=folder, history=history, measures=dict(history.best.validation))
         recorder.measured(run.measures)
         write_history(folder, history)

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -27,8 +29,11 @@ from cutaway.finetuning.runs.recorder import Plan, recording, settings_of
 from cutaway.finetuning.translation_task import TranslationTask
 from cutaway.finetuning.word_heads import load_masked_words, with_word_head
 from cutaway.tokenization.tokenizer import Tokenizer
-from cutaway.training.loop import History, Listener, Task, fit
+from cutaway.training.checkpoints import Checkpoints
+from cutaway.training.loop import Epoch, History, Listener, Step, Task, fit
+from cutaway.training.parallel import joined
 from cutaway.training.run_folder import SavingSettings, open_run
+from cutaway.transformers.checkpoint import weights_sha256
 from cutaway.transformers.gpt import Gpt
 from cutaway.transformers.pretraining.next_sentence import WordsAndNextSentence
 from cutaway.transformers.seq2seq import Transformer
@@ -115,6 +120,8 @@ def pretrain(
 ) -> PretrainedRun:
     """Train a model on text without labels and write its run folder.
 
+    In a process that torchrun started the training is shared with the others: the first one writes.
+
     Args:
         data: documents; for translation pairs.
         start: a checkpoint to go on from, by name or folder, or the size of a fresh model. The teacher,
@@ -128,27 +135,57 @@ def pretrain(
         The run.
     """
     keeping = saving or SavingSettings()
-    with open_run(out, keeping, mark=SETTINGS):
+    with joined() as group, open_run(out, keeping, mark=SETTINGS) if group.rank == 0 else nullcontext():
         task, tokenizer = _prepared(data, start, settings, out)
+        fitted = partial(
+            fit, task, settings.loop, checkpoints=_checkpoints(data, start, settings, keeping, out)
+        )
+        if group.rank:
+            return PretrainedRun(folder=out, history=fitted(_unheard, group=group), start={})
         measures = _measured(task) if isinstance(start, str) else {}
         tokenizer.save(out / TOKENIZER)
-        began = start if isinstance(start, str) else asdict(start)
-        recipe = {"data": data.sha256, "start": began, "settings": asdict(settings)}
-        checkpoints = keeping.checkpoints(out, recipe)
-        source = data.source if isinstance(data, Corpus) else f"{len(data.training):,} pairs"
-        plan = Plan(
-            kind="translator" if isinstance(data, ParallelSplit) else "pretrain",
-            folder=out,
-            settings=settings_of(settings, start=began),
-            data={"source": source, "sha256": data.sha256, **task.facts},
-            seeds={"all": settings.loop.seed},
-        )
-        with recording(plan, listen) as recorder:
+        with recording(_plan(data, start, settings, task, out), listen) as recorder:
             write_text(out / SETTINGS, _settings_json(data, start, settings, task, measures))
-            history = fit(task, settings.loop, recorder.listener, checkpoints=checkpoints)
+            history = fitted(recorder.listener, group=group)
             recorder.measured(history.best.validation)
             write_history(out, history)
         return PretrainedRun(folder=out, history=history, start=measures)
+
+
+def _checkpoints(
+    data: Corpus | ParallelSplit,
+    start: str | SizeSettings,
+    settings: PretrainSettings,
+    saving: SavingSettings,
+    out: Path,
+) -> Checkpoints:
+    began = (
+        {"start": start, "start sha256": weights_sha256(start)}
+        if isinstance(start, str)
+        else {"start": asdict(start)}
+    )
+    return saving.checkpoints(out, {"data": data.sha256, **began, "settings": asdict(settings)})
+
+
+def _plan(
+    data: Corpus | ParallelSplit,
+    start: str | SizeSettings,
+    settings: PretrainSettings,
+    task: PretrainingTask,
+    out: Path,
+) -> Plan:
+    source = data.source if isinstance(data, Corpus) else f"{len(data.training):,} pairs"
+    return Plan(
+        kind="translator" if isinstance(data, ParallelSplit) else "pretrain",
+        folder=out,
+        settings=settings_of(settings, start=start if isinstance(start, str) else asdict(start)),
+        data={"source": source, "sha256": data.sha256, **task.facts},
+        seeds={"all": settings.loop.seed},
+    )
+
+
+def _unheard(event: Step | Epoch, steps: int | None) -> None:
+    """What the other processes tell of a training that several share: nothing."""
 
 
 def _prepared(

@@ -82,7 +82,8 @@ def load_classifier(run_or_name: str | Path) -> Classifier:
         classifier = Classifier(settings, encoder.requires_grad_(False), Tokenizer.load(folder / ENCODER))
     else:
         classifier = Classifier.create(settings)
-        if config.get("base_sha256") != classifier.encoder.sha256:
+        # Runs of earlier versions did not tell the weights of a base that is a folder.
+        if config.get("base_sha256") not in ("", classifier.encoder.sha256):
             raise FormatError(
                 f"{folder} was trained over another {config['base']} than the one on this machine"
             )

@@ -9,7 +9,8 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from contextlib import nullcontext
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, Protocol, get_args, runtime_checkable
 
 import torch
@@ -19,12 +20,16 @@ from cutaway.core.errors import DivergedError, UsageError
 from cutaway.training.checkpoints import Checkpoints
 from cutaway.training.history import Epoch, History, Listener, Step
 from cutaway.training.optimizer import OptimizerSettings, adamw, clip, rate_at
+from cutaway.training.parallel import ALONE, Group
 from cutaway.training.saving import Saving
 from cutaway.training.stopping import Stop
 
 __all__ = ["Epoch", "History", "Listener", "LoopSettings", "Step", "Task", "fit"]
 
 Unfreezing = Literal["all", "gradual"]
+
+# From one process's seed to the next one's.
+_APART = 1_000_003
 
 # Validation measures that are better the lower they are.
 LOWER = frozenset({"loss", "calibration_error", "nats_a_character", "perplexity"})
@@ -40,7 +45,8 @@ class LoopSettings:
         seed: of every random choice.
         best_by: the validation measure that tells which epoch is better: of those in `LOWER` the lower,
             of all others the higher.
-        accumulate: batches whose gradients make one step, each example weighing the same.
+        accumulate: batches whose gradients make one step, each example weighing the same; so many in each
+            process, where several share the training.
         unfreezing: "all" trains every layer from the first step; "gradual" the head alone in the first
             epoch, and one layer more in each that follows.
         optimizer: rate, schedule, decay, clipping.
@@ -115,7 +121,12 @@ class Layered(Protocol):
 
 
 def fit(
-    task: Task, settings: LoopSettings, listen: Listener, *, checkpoints: Checkpoints | None = None
+    task: Task,
+    settings: LoopSettings,
+    listen: Listener,
+    *,
+    checkpoints: Checkpoints | None = None,
+    group: Group = ALONE,
 ) -> History:
     """Train until the epochs are over or the validation gets no better.
 
@@ -127,6 +138,8 @@ def fit(
         settings: epochs, patience, optimizer.
         listen: told each step and each epoch, not again what a checkpoint already holds.
         checkpoints: where and how often; without them nothing is written and signals are left alone.
+        group: the processes that share the training; each calls this alike. The first one alone
+            validates, keeps and writes.
 
     Returns:
         The history; the best weights were handed to `task.keep`.
@@ -135,11 +148,11 @@ def fit(
         DivergedError: the loss became NaN or infinite; what `task.keep` held is still good.
         StoppedError: SIGINT or SIGTERM came; a checkpoint was written.
     """
-    training = Training(task, settings, listen)
+    training = Training(task, settings, listen, group)
     if checkpoints is None:
         return training.go()
     stop = Stop()
-    with checkpoints.held(), stop.listening():
+    with checkpoints.held() if group.rank == 0 else nullcontext(), stop.listening():
         saving = Saving(training, checkpoints, stop)
         saving.resume()
         return training.go(saving)
@@ -148,9 +161,10 @@ def fit(
 class Training:
     """A training as it stands: all that its next step depends on."""
 
-    def __init__(self, task: Task, settings: LoopSettings, listen: Listener) -> None:
-        torch.manual_seed(settings.seed)
-        self.task, self.settings, self.listen = task, settings, listen
+    def __init__(self, task: Task, settings: LoopSettings, listen: Listener, group: Group = ALONE) -> None:
+        # What chance drops differs from process to process.
+        torch.manual_seed(settings.seed + _APART * group.rank)
+        self.task, self.settings, self.listen, self.group = task, settings, listen, group
         layered = task if isinstance(task, Layered) else None
         if layered is None and (settings.unfreezing != "all" or settings.optimizer.layer_decay != 1):
             raise UsageError("this model has no layers to unfreeze, or to give rates of their own")
@@ -159,8 +173,11 @@ class Training:
         named = [(name, p) for name, p in task.model.named_parameters() if p.requires_grad]
         self.trained = [parameter for _, parameter in named]
         self.depths = [depth(name) if depth else 0 for name, _ in named]
-        self.epochs = [_steps(task.batches(epoch), settings.accumulate) for epoch in range(settings.epochs)]
+        taken = settings.accumulate * group.size
+        self.epochs = [_steps(task.batches(epoch), taken) for epoch in range(settings.epochs)]
         self.steps = sum(len(steps) for steps in self.epochs)
+        group.check_alike([asdict(settings), self.steps])
+        group.same_weights(task.model)
         self.history = History()
         self.since_best = 0
 
@@ -229,20 +246,23 @@ class Training:
 
     def _gradients(self, batches: Sequence[Any], rate: float) -> tuple[float, int]:
         """Fill in the gradients of the mean loss over all examples; return it and their number."""
-        total, examples = 0.0, 0
-        for batch in batches:
+        group, total, examples = self.group, 0.0, 0
+        for batch in batches[group.rank :: group.size]:
             loss, count = self.task.loss(batch)
-            value = float(loss.detach())
-            self._check("loss", value, rate)
             weight = count if len(batches) > 1 else 1
             (loss * weight).backward()  # type: ignore[no-untyped-call]
-            total, examples = total + value * weight, examples + count
-        if len(batches) == 1:
-            return total, examples
-        for parameter in self.trained:
-            if parameter.grad is not None:
-                parameter.grad.div_(examples)
-        return total / examples, examples
+            total, examples = total + float(loss.detach()) * weight, examples + count
+        if group.size > 1:
+            # A batch that is a step by itself has weight 1, in one process; the others give nothing.
+            total, all_examples = group.add_gradients(self.trained, [total, examples])
+            examples = round(all_examples)
+        mean = total / examples if len(batches) > 1 else total
+        self._check("loss", mean, rate)
+        if len(batches) > 1:
+            for parameter in self.trained:
+                if parameter.grad is not None:
+                    parameter.grad.div_(examples)
+        return mean, examples
 
     def _check(self, name: str, value: float, rate: float) -> None:
         """Stop before weights are touched by what is no number."""
@@ -256,13 +276,13 @@ class Training:
         """Validate, keep the weights if they are the best, and note the epoch."""
         started = time.perf_counter()
         self.task.model.eval()
-        validation = saving.validate() if saving else self.validate()
+        validation = saving.validate() if saving else self.group.tell(self.measured())
         own = self.history.steps[first:]
         weight = sum(step.examples for step in own)
         epochs = self.history.epochs
         so_far = self.history.best.validation if epochs else validation
         best = self.settings.beats(validation, so_far) or not epochs
-        if best:
+        if best and self.group.rank == 0:
             self.task.keep(number)
         self.since_best = 0 if best else self.since_best + 1
         done = Epoch(
@@ -278,10 +298,12 @@ class Training:
         if saving:
             saving.after_epoch()
 
-    def validate(self) -> Mapping[str, float]:
-        """Return the task's measures."""
+    def measured(self) -> Mapping[str, float] | None:
+        """Return the task's measures; the first process alone has any."""
+        if self.group.rank:
+            return None
         with torch.no_grad():
-            return self.task.validate()
+            return dict(self.task.validate())
 
 
 def _steps(batches: Sequence[Any], accumulate: int) -> list[Sequence[Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from torch import Tensor, nn
 from cutaway.catalog.entry import entry
 from cutaway.catalog.resolve import resolve
 from cutaway.core.errors import FormatError, MissingFileError
+from cutaway.core.files import sha256_of
 from cutaway.transformers.key_maps import FAMILIES, Stored
 from cutaway.transformers.safetensors_file import PICKLES, HeaderLimits
 
@@ -71,6 +73,24 @@ def find_checkpoint(name_or_path: str | Path) -> Checkpoint:
     return Checkpoint(
         name=name_or_path, weights=found.files[WEIGHTS], config=found.files[CONFIG], sha256=hashes[0]
     )
+
+
+def weights_sha256(name_or_path: str | Path) -> str:
+    """Return what tells a checkpoint's weights from all others.
+
+    Args:
+        name_or_path: a catalog name, or a folder.
+
+    Returns:
+        The sha256 of its safetensors file; of weights in shards, that of their sha256 in the files' order.
+    """
+    files = find_checkpoint(name_or_path)
+    if files.sha256:
+        return files.sha256
+    if files.weights.name == WEIGHTS:
+        return sha256_of(files.weights)
+    shards = sorted(files.weights.parent.glob("*.safetensors"))
+    return hashlib.sha256("".join(map(sha256_of, shards)).encode()).hexdigest()
 
 
 def _in_folder(folder: Path) -> Checkpoint:

@@ -29,7 +29,7 @@ class Pretrained(nn.Module):
         family: the key map and the fields of config.json that belong to it.
         config: its sizes.
         name: the checkpoint it was loaded from; empty for a fresh model.
-        sha256: the hash of the checkpoint's weights where the catalog knows it.
+        sha256: the hash of the checkpoint's weights where the catalog knows it, or somebody asked.
         left_out: keys of the checkpoint that belong to a head, which this model does not have.
     """
 

@@ -144,6 +144,14 @@ def test_leaks_are_told_by_their_rows() -> None:
     assert "(rows 5 and 8, 2 and 3)" in found.sentence
 
 
+def test_near_duplicates_are_told_by_their_rows_and_how_alike_they_are() -> None:
+    data = {**synthetic.record(Path("/x")).data, "near_leaks": 2, "near_leaked": [[4, 7, 0.9], [1, 2, 0.714]]}
+    found = rules(seen(data=data))["near duplicates"]
+    assert found.sentence.startswith("2 of 1,000 held-out texts are almost trained on")
+    assert "(rows 5 and 8: 90%, 2 and 3: 71%)" in found.sentence
+    assert found.evidence["source"] == data["source"]
+
+
 def test_a_word_that_gives_the_class_away() -> None:
     texts = [f"some text {row} {'score: 9' if row % 2 and row % 4 == 1 else ''}" for row in range(400)]
     right = np.ones(400, dtype=bool)

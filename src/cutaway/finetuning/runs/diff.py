@@ -9,6 +9,7 @@ from cutaway.core.errors import UsageError
 from cutaway.finetuning.runs.comparison import Comparison, compare_answers
 from cutaway.finetuning.runs.evidence import Evidence, evidence_of
 from cutaway.finetuning.runs.explain import Explanation, explain_evidence
+from cutaway.finetuning.runs.labelled_plan import LEAK_LISTS
 from cutaway.finetuning.runs.matching import shared_examples
 from cutaway.finetuning.runs.record import RunRecord
 from cutaway.finetuning.runs.settings import Change, changes
@@ -121,7 +122,7 @@ def _compared(first: Evidence, second: Evidence) -> Comparison | None:
 
 
 def _surroundings(record: RunRecord) -> dict[str, Any]:
-    kept = {name: value for name, value in record.data.items() if name != "leaked"}
+    kept = {name: value for name, value in record.data.items() if name not in LEAK_LISTS}
     machine = {name: record.environment.get(name) for name in MACHINE}
     return {"data": kept, "code": record.code, "machine": machine, "seeds": record.seeds, "kind": record.kind}
 

@@ -12,6 +12,7 @@ from cutaway.finetuning.measures.all_measures import Measures, cell_rows, measur
 from cutaway.finetuning.runs.charts import curve_chart, loss_chart, reliability_chart, step_chart
 from cutaway.finetuning.runs.evidence import Evidence
 from cutaway.finetuning.runs.explain import Explanation, explain_evidence
+from cutaway.finetuning.runs.labelled_plan import LEAK_LISTS
 from cutaway.finetuning.runs.page_style import STYLE
 from cutaway.finetuning.runs.predictions import Answers
 from cutaway.finetuning.runs.record import RunRecord
@@ -217,7 +218,7 @@ def _errors(answers: Answers, measures: Measures) -> Iterator[str]:
 
 
 def _settings(record: RunRecord) -> Iterator[str]:
-    told = {name: value for name, value in record.data.items() if name != "leaked"}
+    told = {name: value for name, value in record.data.items() if name not in LEAK_LISTS}
     machine = {name: value for name, value in record.environment.items() if name not in ("process", "host")}
     for title, values in (
         ("Settings", flat(record.settings)),

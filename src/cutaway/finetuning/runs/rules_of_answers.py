@@ -102,6 +102,25 @@ def leak_suspects(seen: Evidence) -> Finding | None:
     )
 
 
+def near_leak_suspects(seen: Evidence) -> Finding | None:
+    """Held-out texts that are almost trained on: a comma, a signature, a sentence apart."""
+    data = seen.record.data
+    count, held = int(data.get("near_leaks") or 0), int(data.get("held_out") or 0)
+    if not count:
+        return None
+    rows = data.get("near_leaked") or []
+    shown = ", ".join(f"{a + 1} and {b + 1}: {alike:.0%}" for a, b, alike in rows[:3])
+    return Finding(
+        rule="near duplicates",
+        sentence=(
+            f"{count} of {held:,} held-out texts are almost trained on: they share most runs of three words "
+            f"with a training text (rows {shown}{', ...' if count > 3 else ''})"
+        ),
+        advice="read these pairs, and keep the copies of one text on one side of the split",
+        evidence={"near": count, "held_out": held, "source": data.get("source"), "rows": rows},
+    )
+
+
 def giveaway_words(seen: Evidence) -> Finding | None:
     """Words that stand in many texts of one class and in none of the others: a label in the text?"""
     answers = seen.answers
@@ -212,4 +231,13 @@ def _texts_of_words(answers: Answers) -> dict[str, NDArray[np.int64]]:
     return {word: np.array(rows, dtype=np.int64) for word, rows in where.items() if len(rows) >= SHOWN}
 
 
-RULES = (one_class, label_noise, leak_suspects, giveaway_words, miscalibrated, few_examples, cut_texts)
+RULES = (
+    one_class,
+    label_noise,
+    leak_suspects,
+    near_leak_suspects,
+    giveaway_words,
+    miscalibrated,
+    few_examples,
+    cut_texts,
+)
