@@ -57,7 +57,7 @@ def test_near_duplicates_are_leaks_that_differ_a_little() -> None:
     # 21 words make 19 runs of three, and one more in the copy.
     assert found.near == [(0, 2, 19 / 20)]
     told = "\n".join(found.lines())
-    assert "near duplicates: 1 more held-out rows are almost in the training part" in told
+    assert "near leakage: 1 more held-out rows are almost in the training part" in told
     assert "1 and 3 95%" in told
 
 

@@ -100,7 +100,7 @@ class Description:
             most = sorted(self.near, key=lambda one: -one.similarity)
             some = ", ".join(f"{a + 1} and {b + 1} {alike:.0%}" for a, b, alike in most[:SHOWN])
             told.append(
-                f"near duplicates: {len(self.near):,} more held-out rows are almost in the training part "
+                f"near leakage: {len(self.near):,} more held-out rows are almost in the training part "
                 f"(training and held-out row, runs of three words they share: {some}"
                 f"{', ...' if len(most) > SHOWN else ''})"
             )

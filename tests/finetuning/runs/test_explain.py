@@ -227,7 +227,7 @@ def test_the_command_explains(
     plain = synthetic.leave(synthetic.record(tmp_path / "runs" / "plain"), synthetic.history([0.5], [0.4]))
     Store.open().save(plain)
     assert main(["runs", "explain", "plain"]) == 0
-    assert "nothing found by 13 rules" in capsys.readouterr().out
+    assert "nothing found by 14 rules" in capsys.readouterr().out
     half = np.arange(100) % 5 > 0
     few = synthetic.leave(synthetic.record(tmp_path / "runs" / "few"), curves, synthetic.answers(half, 0.8))
     Store.open().save(few)
