@@ -105,21 +105,22 @@ def count_corpus(
     numbering, store = Numbering(), IdStore()
     for batch in _batches(sentences):
         store.append(numbering.add(batch))
-    words, counts = numbering.words(), numbering.counts()
-    if not words:
+    counts = numbering.counts()
+    if not len(counts):
         raise DataError("the corpus is empty: no sentence has a word")
     order = np.argsort(-counts, kind="stable")
     kept = order[: int((counts >= min_count).sum())][:max_words]
     if not len(kept):
+        (first,) = numbering.words(order[:1])
         raise DataError(
-            f"no word occurs {min_count} times or more: the most frequent of {len(words):,} words, "
-            f"{words[int(order[0])]!r}, occurs {counts[order[0]]} times; lower min_count or give more text"
+            f"no word occurs {min_count} times or more: the most frequent of {len(counts):,} words, "
+            f"{first!r}, occurs {counts[order[0]]} times; lower min_count or give more text"
         )
-    rows = np.full(len(words), -1, np.int32)
+    rows = np.full(len(counts), -1, np.int32)
     rows[kept] = np.arange(len(kept), dtype=np.int32)
     ids, starts = store.finish(rows)
     return EncodedCorpus(
-        words=[words[int(at)] for at in kept],
+        words=numbering.words(kept),
         counts=counts[kept],
         ids=ids,
         starts=starts,
@@ -167,7 +168,7 @@ class IdStore:
         self._held += len(chunk.ids)
         if self._held > self._limit:
             with _disk():
-                self._file = self._file or tempfile.TemporaryFile()  # noqa: SIM115  closed with the last map
+                self._file = self._file or tempfile.TemporaryFile()  # noqa: SIM115  closed by `finish`
                 start = self._file.tell()
                 self._file.write(np.ascontiguousarray(chunk.ids).data)
                 self._file.flush()
@@ -189,26 +190,28 @@ class IdStore:
             The rows, all sentences in one array (mapped from a file if they were spilled), and (S + 1,)
             where each sentence that still has words begins.
         """
+        from cutaway.embeddings.numbering_kernels import translate_rows
+
         with _disk():
-            out = tempfile.TemporaryFile() if self._file else None  # noqa: SIM115  closed with the last map
+            out = tempfile.TemporaryFile() if self._file else None  # noqa: SIM115  closed below
         kept: list[Ids] = []
         lengths: list[Longs] = []
         for chunk in self._chunks:
-            translated = rows[chunk.ids]
-            good = translated >= 0
-            before = np.append(0, np.cumsum(good))
-            lengths.append(np.diff(before[np.append(0, chunk.ends)]))
-            kept.append(translated[good])
+            some, long = np.empty(len(chunk.ids) + 1, np.int32), np.empty(len(chunk.ends), np.int64)
+            kept.append(some[: translate_rows(np.asarray(chunk.ids), chunk.ends, rows, some, long)])
+            lengths.append(long)
             if out is not None:
                 with _disk():
                     out.write(kept.pop().data)
         self._chunks.clear()
+        if self._file:
+            self._file.close()
         starts = _starts(np.concatenate(lengths))
         if out is None:
             return np.concatenate(kept), starts
-        with _disk():
+        with _disk(), out:  # a map outlives the file that it was made from
             out.flush()
-        return np.memmap(out, np.int32, "r", shape=(int(starts[-1]),)), starts
+            return np.memmap(out, np.int32, "r", shape=(int(starts[-1]),)), starts
 
 
 @contextmanager

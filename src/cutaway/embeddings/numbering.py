@@ -1,16 +1,15 @@
 """Words to numbers as they appear: the table that `corpus_counts` fills while a corpus streams by.
 
-Sentences become bytes, one row each; the kernel cuts rows into words. A text is lower-cased first, and
-its words are runs of ASCII letters and digits, or of bytes beyond ASCII: for the few texts that hold
-such bytes the plain splitter has already put spaces around the words. Words that are given stand
-between NULs.
+Sentences become bytes, one row each, with NULs between the words, and a kernel numbers those. Words that are
+given are joined by NULs. A text is lower-cased, and a kernel keeps its words alone: runs of ASCII letters and
+digits, or of bytes beyond ASCII, for in the few texts that hold such bytes the plain splitter has already
+put spaces around the words.
 """
 
 from __future__ import annotations
 
-import string
-from collections.abc import Sequence
-from typing import NamedTuple, TypeVar
+from collections.abc import Iterable, Sequence
+from typing import Literal, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +22,8 @@ Ids = NDArray[np.int32]
 Longs = NDArray[np.int64]
 
 N = TypeVar("N", bound=np.generic)
+
+Kind = Literal["texts", "words"]
 
 FIRST_WORDS = 1 << 16
 
@@ -52,7 +53,6 @@ class Numbering:
         self._counts: NDArray[np.int64] = np.zeros(FIRST_WORDS, np.int64)
         self._slots = np.zeros(2 * FIRST_WORDS, np.int32)
         self._keys = np.zeros(2 * FIRST_WORDS, np.uint64)
-        self._classes = (_text_classes(), _word_classes())
 
     def add(self, sentences: Sequence[Sentence]) -> Chunk:
         """Number the words of sentences and count them.
@@ -66,24 +66,29 @@ class Numbering:
         Raises:
             DataError: a sentence is neither a text nor a sequence of words.
         """
-        given = [isinstance(sentence, str) for sentence in sentences]
-        if all(given) or not any(given):
-            return self._add_alike(sentences, self._classes[0 if all(given) else 1])
-        chunks = [
-            self._add_alike([s], self._classes[0 if text else 1])
-            for s, text in zip(sentences, given, strict=True)
-        ]
+        kinds: list[Kind] = ["texts" if isinstance(sentence, str) else "words" for sentence in sentences]
+        if len(set(kinds)) == 1:
+            return self._add_alike(sentences, kinds[0])
+        chunks = [self._add_alike([s], kind) for s, kind in zip(sentences, kinds, strict=True)]
         ids = np.concatenate([chunk.ids for chunk in chunks])
         return Chunk(ids, np.cumsum([len(chunk.ids) for chunk in chunks], dtype=np.int64))
 
-    def words(self) -> list[str]:
-        """Return the distinct words.
+    def __len__(self) -> int:
+        """How many distinct words there are."""
+        return self._known
+
+    def words(self, numbers: Iterable[int] | None = None) -> list[str]:
+        """Return distinct words.
+
+        Args:
+            numbers: of which words; of all, in order of first appearance, if none are given.
 
         Returns:
-            Each word once, in order of first appearance.
+            Each word once.
         """
         pool, spots = self._pool.tobytes(), self._spots.tolist()
-        return [pool[spots[at] : spots[at + 1]].decode() for at in range(self._known)]
+        chosen = range(self._known) if numbers is None else numbers
+        return [pool[spots[at] : spots[at + 1]].decode() for at in chosen]
 
     def counts(self) -> Longs:
         """Return how often each word was met.
@@ -93,26 +98,25 @@ class Numbering:
         """
         return self._counts[: self._known].copy()
 
-    def _add_alike(self, sentences: Sequence[Sentence], classes: NDArray[np.uint8]) -> Chunk:
-        from cutaway.embeddings.numbering_kernels import number_rows
+    def _add_alike(self, sentences: Sequence[Sentence], kind: Kind) -> Chunk:
+        from cutaway.embeddings.numbering_kernels import number_rows, separate_words
 
-        rows = [_row_bytes(sentence) for sentence in sentences]
-        raw = _joined(rows)
-        if classes is self._classes[1] and np.count_nonzero(raw == 0) > sum(
-            max(1, len(s)) for s in sentences
-        ):
-            rows = [_row_bytes([word.replace("\0", "\ufffd") for word in s]) for s in sentences]
-            raw = _joined(rows)
-        starts = np.zeros(len(rows) + 1, np.int64)
-        np.cumsum([len(row) + 1 for row in rows], out=starts[1:])
+        raw, starts = _joined([_row_bytes(sentence) for sentence in sentences])
+        if kind == "texts":
+            text, raw = raw, np.empty_like(raw)
+            separate_words(text, raw)
+        elif starts[-1] - np.count_nonzero(raw) > sum(max(1, len(s)) for s in sentences):  # NULs in words
+            clean = [[word.replace("\0", "\ufffd") for word in s] for s in sentences]
+            raw, starts = _joined([_row_bytes(s) for s in clean])
         ids = np.empty(len(raw) // 2 + 1, np.int32)
-        ends = np.zeros(len(rows) + 1, np.int64)
+        ends = np.zeros(len(starts), np.int64)
         row = 0
-        while row < len(rows):
-            table = (self._pool, self._spots, self._counts, self._slots, self._keys)
-            row = number_rows(raw, starts, row, classes, self._known, *table, ids, ends)
+        while row < len(sentences):
+            pool = (self._pool, self._pool.view(np.uint64), self._spots)
+            table = (pool, self._counts, (self._slots, self._keys))
+            row = number_rows((raw, raw.view(np.uint64)), starts, row, self._known, *table, ids, ends)
             self._known = int(ends[-1])
-            if row < len(rows):
+            if row < len(sentences):
                 self._grow(int(starts[row + 1] - starts[row]))
         return Chunk(ids[: ends[-2]].copy(), ends[:-1])
 
@@ -122,7 +126,7 @@ class Numbering:
 
         words = 1 << (max(2 * len(self._counts), self._known + row_bytes) - 1).bit_length()
         size = 2 * max(len(self._pool), int(self._spots[self._known]) + row_bytes)
-        self._pool = _longer(self._pool, size)
+        self._pool = _longer(self._pool, -(-size // 8) * 8)
         self._spots = _longer(self._spots, words + 1)
         self._counts = _longer(self._counts, words)
         slots, keys = np.zeros(2 * words, np.int32), np.zeros(2 * words, np.uint64)
@@ -145,29 +149,17 @@ def _row_bytes(sentence: Sentence) -> bytes:
     return joined.encode() if joined.isascii() else scrub(joined).encode()
 
 
-def _joined(rows: Sequence[bytes]) -> NDArray[np.uint8]:
-    return np.frombuffer(bytearray(b"\0").join([*rows, b""]), np.uint8)
+def _joined(rows: Sequence[bytes]) -> tuple[NDArray[np.uint8], Longs]:
+    """Return rows with a NUL behind each, and room behind the last, and where each begins."""
+    from cutaway.embeddings.numbering_kernels import SLACK
+
+    starts = np.zeros(len(rows) + 1, np.int64)
+    np.cumsum([len(row) + 1 for row in rows], out=starts[1:])
+    room = bytes(SLACK + -int(starts[-1]) % 8)
+    return np.frombuffer(bytearray(b"\0".join([*rows, room])), np.uint8), starts
 
 
 def _longer(array: NDArray[N], size: int) -> NDArray[N]:
     longer = np.zeros(size, array.dtype)
     longer[: len(array)] = array
     return longer
-
-
-def _text_classes() -> NDArray[np.uint8]:
-    from cutaway.embeddings.numbering_kernels import JOINER, WORD
-
-    classes = np.zeros(256, np.uint8)
-    classes[np.frombuffer((string.ascii_lowercase + string.digits).encode(), np.uint8)] = WORD
-    classes[128:] = WORD
-    classes[ord("'")] = JOINER
-    return classes
-
-
-def _word_classes() -> NDArray[np.uint8]:
-    from cutaway.embeddings.numbering_kernels import OTHER, WORD
-
-    classes = np.full(256, WORD, np.uint8)
-    classes[0] = OTHER
-    return classes

@@ -13,6 +13,9 @@ from cutaway.core.trace import Recorder, Trace
 from cutaway.embeddings.steps import Floats, Step, pull, sigmoid
 from cutaway.embeddings.tug_picture import tug_picture
 
+INPUTS, OUTPUTS, BOTH = ("input", "dimension"), ("output", "dimension"), ("input", "output")
+Rows = tuple[Floats, Floats]
+
 
 def trace_step(
     inputs: Floats, outputs: Floats, step: Step, rate: float, names: tuple[Sequence[str], Sequence[str]]
@@ -39,50 +42,58 @@ def trace_step(
     rec.label("input", names[0])
     rec.label("output", names[1])
     done = pull(inputs.astype(np.float64), outputs.astype(np.float64), step, rate)
-    both, out = ("input", "output"), ("output",)
-    v = rec.keep(
-        "v", done.v, axes=("input", "dimension"), formula="v: rows of the table of inputs, or a mean"
-    )
-    u = rec.keep("u", done.u, axes=("output", "dimension"), formula="u: rows of the table of outputs")
-    y = rec.keep("labels", step.labels, axes=out, formula="y = 1 for what stands there, 0 for noise")
+    v = rec.keep("v", done.v, axes=INPUTS, formula="v: rows of the table of inputs, or a mean")
+    u = rec.keep("u", done.u, axes=OUTPUTS, formula="u: rows of the table of outputs")
+    y = rec.keep("labels", step.labels, axes=("output",), formula="y = 1 for what stands there, 0 for noise")
     w = rec.keep(
-        "weights", step.weights, axes=out, formula="w: how often it counts, 0 for noise that is true"
+        "weights", step.weights, axes=("output",), formula="w: how often it counts, 0 for noise that is true"
     )
-    s = rec.keep("scores", v @ u.T, axes=both, formula="s = v uᵀ", inputs=("v", "u"))
-    p = rec.keep("probabilities", sigmoid(s), axes=both, formula="p = σ(s)", inputs=("scores",))
-    rec.keep(
-        "losses",
-        w * np.logaddexp(0, (1 - 2 * y) * s),
-        axes=both,
-        formula="loss = -w log σ(±s), + where y = 1",
-        inputs=("scores", "labels", "weights"),
-    )
+    p = _trace_scores(rec, (v, u), y, w)
     g = rec.keep(
         "errors",
         rate * w * (y - p),
-        axes=both,
+        axes=BOTH,
         formula="g = rate · w · (y - p)",
         inputs=("probabilities", "labels", "weights"),
     )
-    rec.keep(
-        "arrows",
-        np.abs(g) * np.sqrt((u**2).sum(axis=1)),
-        axes=both,
-        formula="arrow = rate · w · |p - y| · ‖u‖",
-        inputs=("errors", "u"),
-    )
-    dv = rec.keep("moves_v", g @ u, axes=("input", "dimension"), formula="Δv = g u", inputs=("errors", "u"))
-    du = rec.keep(
-        "moves_u", g.T @ v, axes=("output", "dimension"), formula="Δu = gᵀ v", inputs=("errors", "v")
-    )
-    rec.keep(
-        "after",
-        (v + dv) @ (u + du).T,
-        axes=both,
-        formula="s' = (v + Δv)(u + Δu)ᵀ",
-        inputs=("v", "u", "moves_v", "moves_u"),
-    )
+    _trace_moves(rec, (v, u), g)
     rec.fact("loss", done.loss)
     rec.fact("rate", rate)
     rec.draw(tug_picture)
     return rec.finish()
+
+
+def _trace_scores(rec: Recorder, rows: Rows, y: Floats, w: Floats) -> Floats:
+    """Keep what the outputs answer and what it costs; return the probabilities, (C, S)."""
+    v, u = rows
+    s = rec.keep("scores", v @ u.T, axes=BOTH, formula="s = v uᵀ", inputs=("v", "u"))
+    p = rec.keep("probabilities", sigmoid(s), axes=BOTH, formula="p = σ(s)", inputs=("scores",))
+    rec.keep(
+        "losses",
+        w * np.logaddexp(0, (1 - 2 * y) * s),
+        axes=BOTH,
+        formula="loss = -w log σ(±s), + where y = 1",
+        inputs=("scores", "labels", "weights"),
+    )
+    return p
+
+
+def _trace_moves(rec: Recorder, rows: Rows, g: Floats) -> None:
+    """Keep who pulls whom how hard, from the errors g, (C, S), and the scores when all have moved."""
+    v, u = rows
+    rec.keep(
+        "arrows",
+        np.abs(g) * np.sqrt((u**2).sum(axis=1)),
+        axes=BOTH,
+        formula="arrow = rate · w · |p - y| · ‖u‖",
+        inputs=("errors", "u"),
+    )
+    dv = rec.keep("moves_v", g @ u, axes=INPUTS, formula="Δv = g u", inputs=("errors", "u"))
+    du = rec.keep("moves_u", g.T @ v, axes=OUTPUTS, formula="Δu = gᵀ v", inputs=("errors", "v"))
+    rec.keep(
+        "after",
+        (v + dv) @ (u + du).T,
+        axes=BOTH,
+        formula="s' = (v + Δv)(u + Δu)ᵀ",
+        inputs=("v", "u", "moves_v", "moves_u"),
+    )

@@ -38,7 +38,7 @@ REPORTS = 200
 # Rows that each of two threads keeps for itself through a block: most of what both would write at once.
 # The moves of more threads, which know nothing of each other, would go too far together.
 HOT_ROWS, THREADS_WITH_OWN = 1024, 2
-BLOCKS_A_THREAD = 16  # between two reports at least: a thread that is ready first waits for the others
+BLOCKS_A_THREAD = 64  # between two reports at least: a thread that is ready first waits for the others
 SAVE_SECONDS = 60.0
 
 
@@ -158,7 +158,7 @@ class Run:
         """Train until the end.
 
         Args:
-            report: told of progress, some 200 times or after every 16 blocks a thread, while none is at work.
+            report: told of progress, some 200 times or after every 64 blocks a thread, while none is at work.
             save: writes the state after so many units, if a state file was asked for.
 
         Raises:

@@ -4,6 +4,10 @@ One kernel for each of the three ways to choose inputs, compiled for the dimensi
 multiple of 16), the outputs of a tile (Q) and the kind of outputs. Tables are flat, row after row; the
 row behind the last word is zero and stays zero: it fills up tiles.
 
+A kernel is longer than functions are elsewhere: it is one loop over centers whose parts share two dozen
+arrays and numbers, which a part on its own would have to name again one by one. What repeats between the
+kernels is in `output_code` and `vector_code`.
+
 Tables are read and written where they stand. With several threads two may add to one row at once and
 lose an addition: Hogwild (Niu et al. 2011), harmless where most rows are touched rarely.
 """

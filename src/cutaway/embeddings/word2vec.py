@@ -110,7 +110,7 @@ class Word2Vec:
             threads: one gives the same vectors every time; more are faster and do not, unless:
             schedule: "repeatable" has several threads train copies, which are joined now and then.
             state_file: an interrupt leaves the training there; the same call again goes on from it.
-            listen: told of progress about two hundred times, with the model as it stands.
+            listen: told of progress at most two hundred times, with the model as it stands.
 
         Returns:
             The vectors of all words, the most frequent first.
