@@ -61,7 +61,7 @@ def finetune(
     from cutaway.cli.sweep import run_sweep
     from cutaway.cli.training_data import read_for_training, tell_of_data
 
-    settings = _settings(locals())
+    settings, keeping = _settings(locals()), saving(resume=resume, every=save_steps)
     told = {"--find-rate": find_rate, "--sweep": sweep, "--baseline": baseline, "-": data == "-"}
     for name in (name for name, asked in told.items() if asked):
         one_process_only("standard input" if name == "-" else name)
@@ -79,7 +79,6 @@ def finetune(
     elif sweep:
         run_sweep(labelled, model, settings, asked=(sweep, trials), out=out, json=json)
     else:
-        keeping = saving(resume=resume, every=save_steps)
         _tell(_trained(labelled, model, settings, run_folder(out, resume=resume), keeping), json)
 
 

@@ -45,9 +45,15 @@ def saving(*, resume: bool, every: int | None) -> SavingSettings:
     Args:
         resume: whether a training goes on.
         every: steps from one checkpoint to the next.
+
+    Raises:
+        UsageError: that is less than one.
     """
+    from cutaway.core.errors import UsageError
     from cutaway.training.run_folder import SavingSettings
 
+    if every is not None and every < 1:
+        raise UsageError(f"--save-steps is {every}: 1 step or more")
     return SavingSettings(unfinished="resume" if resume else "refuse", every=every, told=output.warn)
 
 

@@ -117,7 +117,7 @@ class BagOfNgrams:
             raise DataError(f"the labels are {list(names)}: expected at least two different strings")
         number = {name: at for at, name in enumerate(names)}
         truth = np.array([number[label] for label in labels], np.int32)
-        bags = bucket_texts(texts, self.order, self.bits)
+        bags = bucket_texts(texts, self.order, self.bits, threads=self.threads)
         random = np.random.default_rng(self.seed)
         table = np.zeros((1 << self.bits, self.dim), np.float32)
         output = (random.standard_normal((len(names), self.dim)) / math.sqrt(self.dim)).astype(np.float32)
@@ -134,7 +134,7 @@ class BagOfNgrams:
                 span = slice(at, at + TEXTS_AT_A_TIME)
                 flat = (table.reshape(-1), output.reshape(-1), self.dim)
                 turns = (turn[0][span], turn[1][span])
-                return float(train_texts(flat, tuple(bags), truth, turns, turn[2:]))
+                return float(train_texts(flat, bags[:2], truth, turns, turn[2:]))
 
             loss = sum(_each(work, len(texts), self.threads)) / len(texts)
             if not (math.isfinite(loss) and np.isfinite(output).all()):
@@ -172,7 +172,7 @@ class NgramClassifier:
         Returns:
             (texts, labels) float64, rows that sum to 1.
         """
-        bags = bucket_texts(texts, self.settings.order, self.settings.bits)
+        bags = bucket_texts(texts, self.settings.order, self.settings.bits, threads=self.settings.threads)
         found = np.zeros((len(texts), len(self.labels)))
 
         def work(at: int) -> float:
@@ -180,7 +180,7 @@ class NgramClassifier:
 
             last = min(at + TEXTS_AT_A_TIME, len(texts))
             flat = (self.table.reshape(-1), self.output.reshape(-1), self.settings.dim)
-            label_texts(flat, tuple(bags), at, last, found)
+            label_texts(flat, bags[:2], at, last, found)
             return 0.0
 
         _each(work, len(texts), self.settings.threads)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from typing import NamedTuple
 
@@ -17,16 +18,22 @@ from numpy.typing import NDArray
 from cutaway.core.errors import DataError
 from cutaway.core.text import scrub
 
+Buckets = NDArray[np.int32]
+Counts = NDArray[np.int64]
+
+TEXTS_AT_A_TIME = 256
+
 BITS64 = (1 << 64) - 1
 OFFSET, PRIME, MIX = 0xCBF29CE484222325, 0x100000001B3, 0x9E3779B97F4A7C15
 WORD = re.compile(rb"[a-z0-9\x80-\xff]+(?:'[a-z0-9\x80-\xff]+)*")
 
 
 class Bags(NamedTuple):
-    """Each text's distinct buckets in rising order; those of text t begin at starts[t]."""
+    """Each text's distinct buckets in rising order, text t's from starts[t] on, and how often it has each."""
 
-    buckets: NDArray[np.int32]
-    starts: NDArray[np.int64]
+    buckets: Buckets
+    starts: Counts
+    times: Buckets
 
 
 def words_of(text: str) -> list[bytes]:
@@ -77,13 +84,14 @@ def ngrams_of(text: str, order: int, bits: int) -> list[tuple[str, int]]:
     return found
 
 
-def bucket_texts(texts: Sequence[str], order: int, bits: int) -> Bags:
+def bucket_texts(texts: Sequence[str], order: int, bits: int, *, threads: int = 1) -> Bags:
     """Return the distinct buckets of each text's n-grams.
 
     Args:
         texts: any texts.
         order: the most words in an n-gram.
         bits: there are 2 to this power buckets.
+        threads: that share the texts.
 
     Returns:
         Buckets, text after text.
@@ -91,22 +99,33 @@ def bucket_texts(texts: Sequence[str], order: int, bits: int) -> Bags:
     Raises:
         DataError: the texts are one string, or one of them is none.
     """
-    from cutaway.embeddings.ngram_kernels import bucket_ngrams, hash_words
-
     if isinstance(texts, str):
         raise DataError("texts is one string: give a list of texts")
-    classes = _classes()
-    rows = [np.empty(0, np.int32)]
     for number, text in enumerate(texts):
         if not isinstance(text, str):
             raise DataError(f"text {number} is of type {type(text).__name__}: expected a string")
-        raw = np.frombuffer(bytearray(scrub(text).lower().encode() + b"  "), np.uint8)
-        hashes = np.empty(len(raw), np.uint64)
-        words = hash_words(raw, classes, hashes)
-        buckets = np.empty(words * order, np.int32)
-        rows.append(np.unique(buckets[: bucket_ngrams(hashes, words, order, bits, buckets)]))
-    starts = np.cumsum([len(row) for row in rows], dtype=np.int64)
-    return Bags(np.concatenate(rows), starts)
+    blocks = [texts[at : at + TEXTS_AT_A_TIME] for at in range(0, len(texts), TEXTS_AT_A_TIME)]
+    pool = ThreadPoolExecutor(threads)
+    try:
+        done = list(pool.map(lambda block: _bucket_block(block, order, bits), blocks))
+    finally:
+        pool.shutdown(cancel_futures=True)
+    none = (np.empty(0, np.int32), np.empty(0, np.int32), np.zeros(1, np.int64))
+    buckets, times, counts = (np.concatenate(parts) for parts in zip(none, *done, strict=True))
+    return Bags(buckets, np.cumsum(counts, dtype=np.int64), times)
+
+
+def _bucket_block(texts: Sequence[str], order: int, bits: int) -> tuple[Buckets, Buckets, Counts]:
+    """Each text's buckets, text after text, how often it has each, and how many it has."""
+    from cutaway.embeddings.ngram_kernels import bucket_block
+
+    pieces = [scrub(text).lower().encode() + b"  " for text in texts]
+    starts = np.cumsum([0, *map(len, pieces)], dtype=np.int64)
+    raw = np.frombuffer(bytearray(b"".join(pieces)), np.uint8)
+    buckets, times = np.empty((2, len(raw) * order), np.int32)
+    counts = np.empty(len(pieces), np.int64)
+    written = bucket_block(raw, starts, _classes(), (order, bits), (buckets, times, counts))
+    return buckets[:written].copy(), times[:written].copy(), counts
 
 
 def _hash(word: bytes) -> int:

@@ -71,9 +71,9 @@ class LoraLinear(nn.Module):
             (N, O) float.
         """
         down = nn.functional.linear(x, self.a) * self.scale  # (N, r)
+        y: Tensor = self.base(x)  # (N, O)
         # One product that adds to what is there: two passes over (N, O) less than the formula as it stands.
-        y: Tensor = torch.addmm(self.base(x), down, self.b.t())  # (N, O)
-        return y
+        return y.addmm_(down, self.b.t().to(y.dtype))
 
     def merged(self, weights: Weights = "reuse") -> nn.Linear:
         """Return one plain layer that computes the same, W' = W + (α / r) B A.

@@ -79,7 +79,8 @@ class Knob:
         try:
             read = tuple(reads(part) for part in parts)
         except ValueError:
-            raise UsageError(f"a sweep over {told!r}: {name} takes {reads.__name__} values") from None
+            kinds = "whole numbers" if reads is int else "numbers"
+            raise UsageError(f"a sweep over {told!r}: {name} takes {kinds}, not {values!r}") from None
         if kind == "range" and (reads is str or len(read) != 2 or not read[0] < read[1]):
             raise UsageError(f"a sweep over {told!r}: a range has two numbers, the lower one first")
         if "" in parts or len(set(read)) != len(read):

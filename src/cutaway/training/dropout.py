@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -35,4 +37,24 @@ def drop(x: Tensor, share: float, *, training: bool) -> Tensor:
         return x
     words = torch.empty((x.numel() + 7) // 8, dtype=torch.int64, device=x.device)
     random_bytes = words.random_(-(2**63), None).view(torch.uint8)[: x.numel()].view(x.shape)
-    return x * ((random_bytes >= threshold).to(x.dtype) * (256 / (256 - threshold)))
+    kept: Tensor = _Drop.apply(x, random_bytes >= threshold, 256 / (256 - threshold))  # type: ignore[no-untyped-call]
+    return kept
+
+
+class _Drop(torch.autograd.Function):
+    """x · m · s, of which one byte a number is kept for the backward pass: a product keeps a float."""
+
+    @staticmethod
+    def forward(x: Tensor, kept: Tensor, scale: float) -> Tensor:
+        return (x * kept).mul_(scale)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor, float], output: Tensor) -> None:
+        del output
+        _, kept, ctx.scale = inputs
+        ctx.save_for_backward(kept)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
+        (kept,) = ctx.saved_tensors
+        return gradient * kept * ctx.scale, None, None

@@ -65,6 +65,8 @@ class LoopSettings:
             raise UsageError(f"epochs ({self.epochs}) and patience ({self.patience}) start at 1")
         if self.accumulate < 1:
             raise UsageError(f"accumulate is {self.accumulate}: a step takes one batch or more")
+        if not 0 <= self.seed < 1 << 31:
+            raise UsageError(f"seed is {self.seed}: expected a whole number from 0 to {(1 << 31) - 1}")
         if self.unfreezing not in get_args(Unfreezing):
             raise UsageError(f"unfreezing is {self.unfreezing!r}: choose one of {list(get_args(Unfreezing))}")
 

@@ -8,11 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import partial
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from cutaway.core.errors import UsageError
 from cutaway.training.dropout import drop
+from cutaway.training.recomputed import recomputed
 from cutaway.transformers.config import BlockConfig
 from cutaway.transformers.packing import PackedBatch
 from cutaway.transformers.positions import rotate
@@ -28,6 +30,11 @@ FUSED: Mapping[str, Callable[[Tensor], Tensor]] = {
 }
 # Those that oneDNN's products compute on the way, in its words: the name, and how it approximates.
 IN_ONEDNN = {"gelu": ("gelu", "none"), "gelu_tanh": ("gelu", "tanh"), "relu": ("relu", "")}
+
+
+# From so many tokens on, training feeds them forward in pieces, whose (N, F) is as large as (N, D) of all:
+# blocks of one size leave few holes in the heap, and what a piece needs in passing is small.
+_MANY = 1024
 
 
 class Attention(nn.Module):
@@ -137,9 +144,21 @@ class Block(Attention):
         Returns:
             (N, D) float.
         """
+        pieces = self.config.feed_forward // self.config.width
+        if not self.training or len(y) < _MANY or pieces < 2:
+            return self._feed(y)
+        return torch.cat([self._feed(part) for part in y.chunk(pieces)])
+
+    def _feed(self, y: Tensor) -> Tensor:
         up = self.up(y)  # (N, F)
-        hidden = F.silu(self.gate(y)) * up if self.gate else FUSED[self.config.activation](up)  # (N, F)
-        written: Tensor = self.down(hidden)  # (N, D)
+        gate = self.gate(y) if self.gate else None
+
+        def act() -> Tensor:
+            return FUSED[self.config.activation](up) if gate is None else F.silu(gate) * up
+
+        hidden = act()  # (N, F)
+        with recomputed(hidden, act):
+            written: Tensor = self.down(hidden)  # (N, D)
         return written
 
     def _add(self, x: Tensor, norm: nn.Module, layer: Callable[[Tensor], Tensor]) -> Tensor:
