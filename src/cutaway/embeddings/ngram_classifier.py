@@ -134,7 +134,7 @@ class BagOfNgrams:
                 span = slice(at, at + TEXTS_AT_A_TIME)
                 flat = (table.reshape(-1), output.reshape(-1), self.dim)
                 turns = (turn[0][span], turn[1][span])
-                return float(train_texts(flat, bags[:2], truth, turns, turn[2:]))
+                return float(train_texts(flat, tuple(bags), truth, turns, turn[2:]))
 
             loss = sum(_each(work, len(texts), self.threads)) / len(texts)
             if not (math.isfinite(loss) and np.isfinite(output).all()):
@@ -180,7 +180,7 @@ class NgramClassifier:
 
             last = min(at + TEXTS_AT_A_TIME, len(texts))
             flat = (self.table.reshape(-1), self.output.reshape(-1), self.settings.dim)
-            label_texts(flat, bags[:2], at, last, found)
+            label_texts(flat, tuple(bags), at, last, found)
             return 0.0
 
         _each(work, len(texts), self.settings.threads)

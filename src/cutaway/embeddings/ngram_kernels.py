@@ -22,7 +22,6 @@ _HALF = np.uint64(32)
 
 _MODEL = "Tuple((float32[::1], float32[::1], int64))"
 _BAGS = "Tuple((int32[::1], int64[::1]))"
-_ROOM = "Tuple((int32[::1], int32[::1], int64[::1]))"
 
 
 @kernel("int64(uint8[::1], uint8[::1], uint64[::1])")
@@ -61,7 +60,7 @@ def bucket_ngrams(hashes: Any, words: Any, order: Any, bits: Any, buckets: Any) 
     return written
 
 
-@kernel(f"int64(uint8[::1], int64[::1], uint8[::1], UniTuple(int64, 2), {_ROOM})")
+@kernel(f"int64(uint8[::1], int64[::1], uint8[::1], UniTuple(int64, 2), {_BAGS})")
 def bucket_block(raw: Any, starts: Any, classes: Any, shape: Any, bags: Any) -> Any:
     """Write each text's distinct buckets in rising order, text after text; return how many in all.
 
@@ -70,10 +69,10 @@ def bucket_block(raw: Any, starts: Any, classes: Any, shape: Any, bags: Any) -> 
         starts: where each begins, and where the last one ends.
         classes: of bytes.
         shape: the most words in an n-gram, and bits of a bucket.
-        bags: room for the buckets, how often each stands in its text, and how many each text has.
+        bags: room for the buckets, and for how many each text has.
     """
     order, bits = shape
-    buckets, times, counts = bags
+    buckets, counts = bags
     hashes = np.empty(len(raw), np.uint64)
     written = 0
     for text in range(len(counts)):
@@ -85,9 +84,7 @@ def bucket_block(raw: Any, starts: Any, classes: Any, shape: Any, bags: Any) -> 
         for bucket in found:
             if written == first or bucket != buckets[written - 1]:
                 buckets[written] = bucket
-                times[written] = 0
                 written += 1
-            times[written - 1] += 1
         counts[text] = written - first
     return written
 

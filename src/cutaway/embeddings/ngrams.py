@@ -29,11 +29,10 @@ WORD = re.compile(rb"[a-z0-9\x80-\xff]+(?:'[a-z0-9\x80-\xff]+)*")
 
 
 class Bags(NamedTuple):
-    """Each text's distinct buckets in rising order, text t's from starts[t] on, and how often it has each."""
+    """Each text's distinct buckets in rising order; those of text t begin at starts[t]."""
 
     buckets: Buckets
     starts: Counts
-    times: Buckets
 
 
 def words_of(text: str) -> list[bytes]:
@@ -110,22 +109,22 @@ def bucket_texts(texts: Sequence[str], order: int, bits: int, *, threads: int = 
         done = list(pool.map(lambda block: _bucket_block(block, order, bits), blocks))
     finally:
         pool.shutdown(cancel_futures=True)
-    none = (np.empty(0, np.int32), np.empty(0, np.int32), np.zeros(1, np.int64))
-    buckets, times, counts = (np.concatenate(parts) for parts in zip(none, *done, strict=True))
-    return Bags(buckets, np.cumsum(counts, dtype=np.int64), times)
+    none = (np.empty(0, np.int32), np.zeros(1, np.int64))
+    buckets, counts = zip(none, *done, strict=True)
+    return Bags(np.concatenate(buckets), np.cumsum(np.concatenate(counts), dtype=np.int64))
 
 
-def _bucket_block(texts: Sequence[str], order: int, bits: int) -> tuple[Buckets, Buckets, Counts]:
-    """Each text's buckets, text after text, how often it has each, and how many it has."""
+def _bucket_block(texts: Sequence[str], order: int, bits: int) -> tuple[Buckets, Counts]:
+    """Each text's buckets, text after text, and how many it has."""
     from cutaway.embeddings.ngram_kernels import bucket_block
 
     pieces = [scrub(text).lower().encode() + b"  " for text in texts]
     starts = np.cumsum([0, *map(len, pieces)], dtype=np.int64)
     raw = np.frombuffer(bytearray(b"".join(pieces)), np.uint8)
-    buckets, times = np.empty((2, len(raw) * order), np.int32)
+    buckets = np.empty(len(raw) * order, np.int32)
     counts = np.empty(len(pieces), np.int64)
-    written = bucket_block(raw, starts, _classes(), (order, bits), (buckets, times, counts))
-    return buckets[:written].copy(), times[:written].copy(), counts
+    written = bucket_block(raw, starts, _classes(), (order, bits), (buckets, counts))
+    return buckets[:written].copy(), counts
 
 
 def _hash(word: bytes) -> int:

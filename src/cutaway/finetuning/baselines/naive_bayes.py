@@ -1,13 +1,11 @@
 """n-grams weighed by how much more often one class has them, and a logistic regression over that.
 
     r_c = ln (p_c / ‖p_c‖₁) − ln (q_c / ‖q_c‖₁),   p_c = α + Σ f over the texts of class c,  q_c of the others
-    z_c = w_c · (r_c ∘ l / ‖r_c ∘ l‖) + b_c
-    f(t) = 1,  l(t) = 1 + ln n(t)   where the text has the n-gram t, n(t) times
+    z_c = w_c · (r_c ∘ f / ‖r_c ∘ f‖) + b_c,   f(t) = 1 where the text has the n-gram t
 
-Departs: logistic regression in the place of the SVM, the logarithm of counts in the place of presence,
-each text's weighed features of length 1 (which serves as the paper's interpolation: to mix w with its
-mean gained nothing more), and n-grams in hashed buckets, so that no dictionary of millions of strings is
-kept.
+Departs: logistic regression in the place of the SVM, each text's weighed features of length 1 (which
+serves as the paper's interpolation: to mix w with its mean gained nothing more), and n-grams in hashed
+buckets, so that no dictionary of millions of strings is kept.
 
 Legend: B texts, F buckets in use, C classes.
 """
@@ -46,9 +44,9 @@ class NaiveBayes:
     """
 
     order: int = 3
-    texts: int = 3
-    alpha: float = 0.5
-    strength: float = 300.0
+    texts: int = 2
+    alpha: float = 1.0
+    strength: float = 100.0
     bits: int = 26
     title: str = "naive Bayes weights, 1-3 grams + logistic regression"
 
@@ -125,26 +123,26 @@ def log_ratio(features: Any, mine: NDArray[np.bool_], alpha: float) -> NDArray[n
     """Return how much likelier each feature is in one class than in the others, as a logarithm.
 
     Args:
-        features: (B, F), sparse; above 0 where a text has the feature.
+        features: (B, F), sparse, 0 or 1.
         mine: (B,) bool: the texts of the class.
         alpha: added to every count.
 
     Returns:
         (F,) float32.
     """
-    p = alpha + np.asarray((features[mine] > 0).sum(0), dtype=np.float64).ravel()
-    q = alpha + np.asarray((features[~mine] > 0).sum(0), dtype=np.float64).ravel()
+    p = alpha + np.asarray(features[mine].sum(0), dtype=np.float64).ravel()
+    q = alpha + np.asarray(features[~mine].sum(0), dtype=np.float64).ravel()
     ratio: NDArray[np.float32] = (np.log(p / p.sum()) - np.log(q / q.sum())).astype(np.float32)
     return ratio
 
 
 def _features(texts: Sequence[str], order: int, bits: int) -> Any:
-    """(B, 2^bits), sparse: 1 + ln n where a text has n n-grams of that bucket."""
+    """(B, 2^bits), sparse: 1 where a text has an n-gram of that bucket."""
     from scipy import sparse
 
     bags = bucket_texts(list(texts), order, bits, threads=os.cpu_count() or 1)
-    counts = 1 + np.log(bags.times, dtype=np.float32)
-    return sparse.csr_matrix((counts, bags.buckets, bags.starts), shape=(len(texts), 1 << bits))
+    ones = np.ones(len(bags.buckets), np.float32)
+    return sparse.csr_matrix((ones, bags.buckets, bags.starts), shape=(len(texts), 1 << bits))
 
 
 def _weighed(features: Any, weights: NDArray[np.float32]) -> Any:
