@@ -10,8 +10,6 @@ Needs the data folder (CUTAWAY_DATA, by default ../shared/data where it is there
 
 from __future__ import annotations
 
-import datetime
-import json
 import os
 import sys
 from dataclasses import asdict
@@ -58,15 +56,6 @@ def measured(part: str, work: str, baseline: Baseline) -> dict[str, object]:
     }
 
 
-def earlier() -> dict[str, dict[str, object]]:
-    """The rows of the day's record, by their work."""
-    from record import RESULTS
-
-    path = RESULTS / f"quality-{datetime.datetime.now(datetime.UTC).date().isoformat()}.json"
-    rows = json.loads(path.read_text(encoding="utf-8"))["results"] if path.is_file() else []
-    return {row["work"]: row for row in rows}
-
-
 def main() -> None:
     from record import use_data_beside, write_record
 
@@ -74,11 +63,9 @@ def main() -> None:
     odd = [name for name in sys.argv[1:] if name not in PARTS]
     if odd:
         sys.exit(f"there is no part {odd[0]!r}: choose among {', '.join(PARTS)}")
-    rows = earlier()
     for part in sys.argv[1:] or PARTS:
         for work, baseline in PARTS[part]:
-            rows[work] = measured(part, work, baseline)
-            write_record("quality", list(rows.values()))
+            write_record("quality", [measured(part, work, baseline)])
 
 
 if __name__ == "__main__":
