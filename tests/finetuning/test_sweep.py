@@ -175,7 +175,7 @@ def test_values_are_read_and_put_in_their_places() -> None:
         (["speed=1..2"], "write NAME=LOW"),
         (["rate"], "write NAME=LOW"),
         (["rate=fast"], "rate takes numbers, not 'fast'"),
-        (["epochs=1.5"], "epochs takes int values"),
+        (["epochs=1.5"], "epochs takes whole numbers"),
         (["rate=1e-3..1e-5"], "the lower one first"),
         (["rate=1..2..3"], "the lower one first"),
         (["truncation=head..tail"], "the lower one first"),
