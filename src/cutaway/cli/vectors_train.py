@@ -86,10 +86,13 @@ def train(
 
 
 def _settings(given: dict[str, Any], *, subwords: bool) -> Word2Vec:
-    """Return the settings of word2vec or fastText, which check themselves."""
+    """Return the settings of word2vec or fastText, which check themselves; of models name all."""
+    from cutaway.core.errors import UsageError
     from cutaway.embeddings.fasttext import FastText
     from cutaway.embeddings.word2vec import Word2Vec
 
+    if given["model"] not in ("skip-gram", "cbow"):
+        raise UsageError(f"model is {given['model']!r}: expected skip-gram, cbow, glove or ppmi")
     last_rate = min(1e-4, given.get("rate", 1e-4))
     return (FastText if subwords else Word2Vec)(**given, last_rate=last_rate)
 
