@@ -124,6 +124,7 @@ def speed_rows(part: str, sentences: Sentences) -> list[dict[str, object]]:
 
 def vocabulary_row(sentences: Sentences, words: int) -> dict[str, object]:
     os.sched_setaffinity(0, CORES[:1])
+    count_corpus(sentences[:50])  # compiled
     measured = in_turn(
         lambda: seconds(lambda: count_corpus(sentences, min_count=5)),
         lambda: seconds(lambda: gensim_model(1, {}).build_vocab(sentences)),
