@@ -17,18 +17,10 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Sequence
-from functools import cache
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
-
-os.environ["TOKENIZERS_PARALLELISM"] = "false"
-os.environ["RAYON_NUM_THREADS"] = "1"
 
 import numpy as np
-import pyarrow.parquet as pq
 
 from cutaway.catalog.resolve import resolve
 from cutaway.core.errors import CutawayError
@@ -36,99 +28,24 @@ from cutaway.tokenization.formats.tiktoken import read_tiktoken
 from cutaway.tokenization.tokenizer import Tokenizer
 from cutaway.tokenization.treebank.fast import treebank_batch
 from cutaway.tokenization.treebank.words import treebank_words
+from tokenization_measuring import (
+    Encode,
+    Row,
+    Work,
+    compared,
+    compared_on_new_text,
+    flat,
+    installed,
+    megabytes,
+    named,
+    reviews,
+    seconds,
+    speed_row,
+)
+from tokenization_training import training
 
-REVIEWS = 10_000
 SENTENCE = "I love learning about LLMs, and about the way in which transformers handle them."
-RUNS = 5
 GROWTH = "--growth"  # not for you: `memory` asks for it
-Work = Callable[[], object]
-Encode = Callable[[list[str]], object]
-Row = dict[str, object]
-
-
-@cache
-def reviews() -> list[str]:
-    return every_review()[:REVIEWS]
-
-
-@cache
-def every_review() -> list[str]:
-    """Reviews without and with a label, in an order that is no file's."""
-    texts: list[str] = []
-    for name in ("train.parquet", "unlabelled.parquet"):
-        path = resolve("imdb").files[name]
-        texts += pq.read_table(path, columns=["text"])["text"].to_pylist()
-    random.Random(0).shuffle(texts)
-    return texts
-
-
-def compared_on_new_text(encoders: dict[str, Encode], runs: int = RUNS) -> Row:
-    """Let all encode the same reviews in turn, others in each run: none has met the text before.
-
-    All have met other reviews: one run is made before those that count. The first encoder is ours.
-    """
-    raw: dict[str, list[float]] = {name: [] for name in encoders}
-    sizes = []
-    for run in range(runs + 1):
-        texts = every_review()[run * REVIEWS : (run + 1) * REVIEWS]
-        sizes.append(megabytes(texts))
-        for name, encode in encoders.items():
-            started = time.perf_counter()
-            encode(texts)
-            raw[name].append((time.perf_counter() - started) / sizes[-1])
-    medians = {name: statistics.median(values[1:]) for name, values in raw.items()}
-    ours, *peers = medians
-    return {
-        "megabytes_per_second": 1 / medians[ours],
-        "megabytes_a_run": sizes[1:],
-        "peer_megabytes_per_second": {name: 1 / medians[name] for name in peers},
-        "ratios": {name: medians[name] / medians[ours] for name in peers},
-        "raw_seconds_a_megabyte": [values[1:] for values in raw.values()],
-    }
-
-
-def megabytes(texts: Sequence[str]) -> float:
-    return sum(len(text.encode()) for text in texts) / 1e6
-
-
-def seconds(work: Work) -> float:
-    started = time.perf_counter()
-    work()
-    return time.perf_counter() - started
-
-
-def compared(ours: Work, peers: dict[str, Work], runs: int = RUNS) -> Row:
-    """Run all in turn; return medians, and how many times our seconds each peer took."""
-    everyone = {"ours": ours, **peers}
-    raw: dict[str, list[float]] = {name: [] for name in everyone}
-    for _ in range(runs):
-        for name, work in everyone.items():
-            raw[name].append(seconds(work))
-    medians = {name: statistics.median(values) for name, values in raw.items()}
-    mine = medians.pop("ours")
-    return {
-        "seconds": mine,
-        "peer_seconds": medians,
-        "ratios": {name: theirs / mine for name, theirs in medians.items()},
-        "raw_seconds": list(raw.values()),
-    }
-
-
-def named(package: str) -> str:
-    return f"{package} {version(package)}"
-
-
-def installed(package: str) -> bool:
-    try:
-        version(package)
-    except PackageNotFoundError:
-        return False
-    return True
-
-
-def flat(rows: Sequence[Sequence[int]]) -> np.ndarray[Any, np.dtype[np.int32]]:
-    """Lists of ids to one array, as ours are: a part of the work."""
-    return np.concatenate([np.array(row, np.int32) for row in rows])
 
 
 def wordpiece() -> list[Row]:
@@ -153,7 +70,7 @@ def wordpiece() -> list[Row]:
     size = megabytes(texts)
     found = compared(lambda: ours.encode_batch(texts, threads=1), peers)
     return [
-        _row(f"WordPiece to arrays, {size:.1f} MB of reviews", found, size),
+        speed_row(f"WordPiece to arrays, {size:.1f} MB of reviews", found, size),
         _two_threads("WordPiece", ours),
     ]
 
@@ -231,57 +148,8 @@ def words() -> list[Row]:
         3,
     )
     return [
-        _row(f"Treebank words with places to arrays, {size:.1f} MB", found, size),
-        _row(f"Treebank words with places, open path, {small:.2f} MB", opened, small),
-    ]
-
-
-def training() -> list[Row]:
-    import tokenizers
-    from tokenizers import Regex, models, pre_tokenizers, trainers
-
-    from cutaway.tokenization.splitters.patterns import LLAMA3
-
-    texts, size = reviews(), megabytes(reviews())
-
-    def byte_pairs() -> object:
-        theirs = tokenizers.Tokenizer(models.BPE())
-        theirs.pre_tokenizer = pre_tokenizers.Sequence(
-            [
-                pre_tokenizers.Split(Regex(LLAMA3), "isolated"),
-                pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
-            ]
-        )
-        alphabet = pre_tokenizers.ByteLevel.alphabet()
-        trainer = trainers.BpeTrainer(
-            vocab_size=16_000, min_frequency=2, initial_alphabet=alphabet, show_progress=False
-        )
-        theirs.train_from_iterator(texts, trainer)
-        return theirs
-
-    def pieces() -> object:
-        theirs = tokenizers.BertWordPieceTokenizer()
-        theirs.train_from_iterator(texts, vocab_size=16_000, show_progress=False)
-        return theirs
-
-    peer = named("tokenizers")
-    found = compared(lambda: Tokenizer.train(texts), {peer: byte_pairs}, 3)
-    others = compared(lambda: Tokenizer.train(texts, model="wordpiece"), {peer: pieces}, 3)
-
-    def unigrams() -> object:
-        theirs = tokenizers.Tokenizer(models.Unigram())
-        theirs.pre_tokenizer = pre_tokenizers.Metaspace()
-        trainer = trainers.UnigramTrainer(
-            vocab_size=8000, special_tokens=["<unk>"], unk_token="<unk>", show_progress=False
-        )
-        theirs.train_from_iterator(texts, trainer)
-        return theirs
-
-    slow = compared(lambda: Tokenizer.train(texts, model="unigram", vocab_size=8000), {peer: unigrams}, 1)
-    return [
-        _row(f"training Unigram, {size:.1f} MB to 8,000", slow, size),
-        _row(f"training byte pairs, {size:.1f} MB to 16,000", found, size),
-        _row(f"training WordPiece, {size:.1f} MB to 16,000", others, size),
+        speed_row(f"Treebank words with places to arrays, {size:.1f} MB", found, size),
+        speed_row(f"Treebank words with places, open path, {small:.2f} MB", opened, small),
     ]
 
 
@@ -346,10 +214,6 @@ def print_growth() -> None:
     print(megabytes(texts), grown, batch.ids.nbytes / 1e6)
 
 
-def _row(work: str, found: Row, size: float) -> Row:
-    return {"work": work, "megabytes_per_second": size / float(str(found["seconds"])), **found}
-
-
 def _two_threads(name: str, tokenizer: Tokenizer) -> Row:
     texts = reviews()
     pinned = os.sched_getaffinity(0)
@@ -362,7 +226,7 @@ def _two_threads(name: str, tokenizer: Tokenizer) -> Row:
         )
     finally:
         os.sched_setaffinity(0, pinned)
-    return _row(f"{name}, two threads", found, megabytes(texts))
+    return speed_row(f"{name}, two threads", found, megabytes(texts))
 
 
 def _long_strings(tokenizer: Tokenizer) -> list[Row]:

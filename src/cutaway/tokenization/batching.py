@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import accumulate
+from itertools import accumulate, repeat
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -49,10 +49,10 @@ class Request:
                 f"there are {len(self.texts)} texts and {len(self.pairs)} pairs: give one for each"
             )
         rows: list[object] = [*self.texts, *(self.pairs or ())]
-        for row, text in enumerate(rows):
-            if not isinstance(text, str):
-                row %= max(len(self.texts), 1)
-                raise DataError(f"row {row} is {type(text).__name__}, not a string: pass a list of texts")
+        if not all(map(isinstance, rows, repeat(str))):
+            row, text = next((row, text) for row, text in enumerate(rows) if not isinstance(text, str))
+            row %= max(len(self.texts), 1)
+            raise DataError(f"row {row} is {type(text).__name__}, not a string: pass a list of texts")
 
 
 def encode_rows(tokenizer: Tokenizer, request: Request) -> Batch:

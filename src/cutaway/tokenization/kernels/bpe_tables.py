@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from cutaway.core.jit import kernel
-from cutaway.tokenization.kernels.bpe import MERGING, OPENINGS, SHORT, merge_word
+from cutaway.tokenization.kernels.bpe_merging import MERGING, OPENINGS, SHORT, merge_word
 from cutaway.tokenization.kernels.scan import TEXT
 from cutaway.tokenization.kernels.tiles import HISTORY, LONG, NEVER, OPENED, fit, opening
 from cutaway.tokenization.kernels.tokens import (

@@ -3,7 +3,8 @@
 The definition is the pattern (splitters/patterns.py); this decides by the class of a character and of the
 next one which branch of the pattern matches, and runs to that branch's end. Runs of ASCII letters, most of
 most texts, go eight bytes at a time: in one 64-bit number, an addition sets the high bit of each byte that
-is past a limit, and the first byte without it ends the run.
+is past a limit, and the first byte without it ends the run. The usual word, a space and up to fifteen
+letters, takes two such numbers and no branch, as each word waits for the end of the one before it.
 
 Nothing is validated here. Every text is followed by at least sixteen bytes of padding.
 """
@@ -14,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from cutaway.core.bits import trailing_zeros
 from cutaway.core.jit import kernel
 
 # Of splitters/classes.py; numba reads its own globals as constants.
@@ -30,13 +32,15 @@ SPACE, QUOTE, SLASH = 32, 39, 47
 A, Z = 65, 90
 
 _ONE = np.uint64(1)
-_BYTES_OF_ONE = np.uint64(0x0101010101010101)
 _HIGH = np.uint64(0x8080808080808080)
 _SEVEN = np.uint64(0x7F7F7F7F7F7F7F7F)
 _SMALL = np.uint64(0x2020202020202020)
 _FROM_A = np.uint64(0x1F1F1F1F1F1F1F1F)  # 0x80 - "a"
 _PAST_Z = np.uint64(0x0505050505050505)  # 0x7f - "z"
-_TOP = np.uint64(56)
+_BYTE, _SEVENTH, _ALL = np.uint64(3), np.uint64(7), np.uint64(64)
+_FIRST_HIGH, _FIRST_BYTE = np.uint64(0x80), np.uint64(0xFF)
+_FROM_CAPITAL = np.uint64(0x3F3F3F3F3F3F3F3F)  # 0x80 - "A"
+_PAST_CAPITAL = np.uint64(0x2525252525252525)  # 0x7f - "Z"
 
 TEXT = "Array(uint8, 1, 'C', readonly=True)"  # a view of Python's own bytes
 
@@ -54,17 +58,20 @@ def eight_bytes(text: Any, at: Any) -> Any:
     return low | np.uint64(text[i + np.uint64(7)]) << np.uint64(56)
 
 
+@kernel("uint64(uint64, uint64)", arrays="borrowed")
+def not_letters(chunk: Any, fold: Any) -> Any:
+    """Return the high bit of each byte that is no ASCII letter (`fold` of 0x20s), or no small one (0)."""
+    small = (chunk | fold) & _SEVEN
+    return ~((small + _FROM_A) & ~(small + _PAST_Z) & ~chunk) & _HIGH
+
+
 @kernel(f"int64({TEXT}, int64, int64, uint64)", arrays="borrowed")
 def skip_letters(text: Any, at: Any, end: Any, fold: Any) -> Any:
     """Return the first place from `at` on without an ASCII letter (`fold` of 0x20s), or a small one (0)."""
     while at < end:
-        chunk = eight_bytes(text, at)
-        small = (chunk | fold) & _SEVEN
-        letters = (small + _FROM_A) & ~(small + _PAST_Z) & ~chunk & _HIGH
-        others = letters ^ _HIGH
+        others = not_letters(eight_bytes(text, at), fold)
         if others != 0:
-            below = ((others & (~others + _ONE)) - _ONE) & _BYTES_OF_ONE
-            return min(at + np.int64((below * _BYTES_OF_ONE) >> _TOP) - 1, end)
+            return min(at + np.int64(trailing_zeros(others) >> _BYTE), end)
         at += 8
     return end
 
@@ -240,6 +247,44 @@ def word_end(text: Any, at: Any, end: Any, classes: Any, rules: Any) -> Any:
     return symbols_end(text, at, end, classes, rules)
 
 
+@kernel(f"UniTuple(int64, 2)({TEXT}, int64)", arrays="borrowed")
+def usual_end(text: Any, at: Any) -> Any:
+    """Return the end of a space, or none, and letters, sixteen bytes at most; and how many spaces."""
+    chunk = eight_bytes(text, at)
+    spaced = np.uint64((chunk & _FIRST_BYTE) == SPACE)
+    first = trailing_zeros(not_letters(chunk, _SMALL) & ~(spaced << _SEVENTH))
+    second = trailing_zeros(not_letters(eight_bytes(text, at + 8), _SMALL))
+    bits = first + second if first == _ALL else first
+    return at + np.int64(bits >> _BYTE), np.int64(spaced)
+
+
+@kernel(f"UniTuple(int64, 2)({TEXT}, int64)", arrays="borrowed")
+def usual_cased_end(text: Any, at: Any) -> Any:
+    """Do what `usual_end` does for a space, or none, a capital, or none, and small letters."""
+    chunk = eight_bytes(text, at)
+    spaced = np.uint64((chunk & _FIRST_BYTE) == SPACE)
+    others = not_letters(chunk, np.uint64(0))
+    others &= ~(spaced << _SEVENTH)
+    low = chunk & _SEVEN
+    capital = ((low + _FROM_CAPITAL) & ~(low + _PAST_CAPITAL) & ~chunk) & (_FIRST_HIGH << (spaced << _BYTE))
+    first = trailing_zeros(others & ~capital)
+    second = trailing_zeros(not_letters(eight_bytes(text, at + 8), np.uint64(0)))
+    bits = first + second if first == _ALL else first
+    return at + np.int64(bits >> _BYTE), np.int64(spaced + np.uint64(capital != 0))
+
+
+@kernel(f"int64({TEXT}, int64, int64, boolean)", arrays="borrowed")
+def usual_word_end(text: Any, at: Any, end: Any, cased: Any) -> Any:
+    """Return the end of the word at `at` if it is of the usual kind and ends before `end`, else -1.
+
+    Most words are ASCII letters with a space before them, and no pattern cuts those in two.
+    """
+    found, before = usual_cased_end(text, at) if cased else usual_end(text, at)
+    char = text[np.uint64(found)]
+    odd = (found - at == 16) | (found - at <= before) | (found >= end)
+    return np.int64(-1) if odd or char >= 0x80 or (cased and char == QUOTE) else found
+
+
 @kernel(
     f"int64({TEXT}, UniTuple(int64[::1], 2), uint8[::1], int64[::1], int32[::1], int64[::1])",
     arrays="borrowed",
@@ -258,19 +303,12 @@ def scan(text: Any, bounds: Any, classes: Any, rules: Any, words: Any, firsts: A
     starts, ends = bounds
     count = np.int64(0)
     cased = rules[CASED] != 0
-    fold = np.uint64(0) if cased else _SMALL
     for stretch in range(len(starts)):
         firsts[stretch] = count
         at, end = starts[stretch], ends[stretch]
         while at < end:
-            # Most words are ASCII letters with a space before them, and no pattern cuts those in two.
-            letters = at + (text[np.uint64(at)] == SPACE)
-            if cased:
-                letters += A <= text[np.uint64(letters)] <= Z
-            found = skip_letters(text, letters, end, fold)
-            char = text[np.uint64(found)]
-            edge = found in (letters, end)
-            if edge or char >= 0x80 or (cased and char == QUOTE):
+            found = usual_word_end(text, at, end, cased)
+            if found < 0:
                 found = word_end(text, at, end, classes, rules)
             words[np.uint64(count)] = found  # unsigned: no look whether it counts from the end
             count += 1

@@ -33,7 +33,10 @@ _EMPTY = np.uint64(0xFFFFFFFFFFFFFFFF)
 _HALF, _LOW_HALF = np.uint64(32), np.uint64(0xFFFFFFFF)
 _MIX_A, _MIX_B = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xC2B2AE3D27D4EB4F)
 _ONE, _TWO, _THREE, _EIGHT = np.uint64(1), np.uint64(2), np.uint64(3), np.uint64(8)
-_SIXTEEN, _TOP = np.uint64(16), np.uint64(56)
+_TOP = np.uint64(56)
+# Of a word of n bytes: those of its first eight, and of its second, that are its own.
+_LOW_BYTES = np.array([(1 << 8 * min(size, 8)) - 1 for size in range(17)], np.uint64)
+_HIGH_BYTES = np.array([(1 << 8 * max(size - 8, 0)) - 1 for size in range(17)], np.uint64)
 
 TOKENS = f"Tuple(({TEXT}, int64[::1], uint64[::1]))"  # all tokens' bytes, where each starts, and the table
 
@@ -42,14 +45,11 @@ TOKENS = f"Tuple(({TEXT}, int64[::1], uint64[::1]))"  # all tokens' bytes, where
 def packed(text: Any, start: Any, end: Any) -> Any:
     """Return text[start:end], at most fifteen bytes, as two numbers: the bytes, zeros, the length.
 
-    What is not the word's is shifted out, in two halves: a shift by 64 would be none at all. There is no
-    branch on the length, which nothing could foresee.
+    What is not the word's is masked, by tables: nothing could foresee a branch on the length.
     """
     size = np.uint64(end - start)
-    gone = (_EIGHT - min(size, _EIGHT)) << _TWO
-    beyond = (_SIXTEEN - max(size, _EIGHT)) << _TWO
-    low = eight_bytes(text, start) & (_EMPTY >> gone >> gone)
-    high = eight_bytes(text, start + 8) & (_EMPTY >> beyond >> beyond)
+    low = eight_bytes(text, start) & _LOW_BYTES[size]
+    high = eight_bytes(text, start + 8) & _HIGH_BYTES[size]
     return low, high | size << _TOP
 
 
@@ -135,6 +135,27 @@ def pair_rank(pairs: Any, left: Any, right: Any) -> Any:
         if found >> _RANK_BITS == key or found == _EMPTY:
             return np.int64(found & _RANK)
         at = (at + _ONE) & mask
+
+
+@kernel("uint64(uint64[::1], int64, int64)", arrays="borrowed")
+def pair_place(pairs: Any, left: Any, right: Any) -> Any:
+    """Return the first place to look for a pair."""
+    key = np.uint64(left) << _SYMBOL_BITS | np.uint64(right)
+    return ((key * _MIX_A) >> _HALF) & np.uint64(len(pairs) - 1)
+
+
+@kernel("int64(uint64[::1], int64, int64)", arrays="borrowed")
+def rank_at_once(pairs: Any, left: Any, right: Any) -> Any:
+    """Do what `pair_rank` does, looking at two places whatever the first is: nothing waits for a branch."""
+    key = np.uint64(left) << _SYMBOL_BITS | np.uint64(right)
+    mask = np.uint64(len(pairs) - 1)
+    at = ((key * _MIX_A) >> _HALF) & mask
+    first, second = pairs[at], pairs[(at + _ONE) & mask]
+    found = first if first >> _RANK_BITS == key else _EMPTY
+    found = second if second >> _RANK_BITS == key else found
+    if max(first, second) != _EMPTY:
+        return pair_rank(pairs, left, right)
+    return np.int64(found & _RANK)
 
 
 @kernel("void(uint64[::1], int64, int64, int64)", arrays="borrowed")

@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import pairwise, repeat
+from itertools import repeat
+from threading import Lock
 from typing import Generic, TypeVar
 
 import numpy as np
@@ -26,9 +27,10 @@ EncodeOpen = Callable[[str], list[int]]
 Done = TypeVar("Done")
 Own = TypeVar("Own")
 
-# What copies ids away before the array that holds them is used again.
-Take = Callable[[Ints], Ints]
-Work = Callable[[Sequence[str], Take], tuple[Ints, Longs]]
+# What copies a block's ids away before the array that holds them is used again.
+Take = Callable[[Ints], None]
+# A block's rows, and what takes their ids over, to the number of ids of each row.
+Work = Callable[[Sequence[str], Take], Longs]
 
 BLOCK = 1 << 17  # characters
 _CHARACTERS_A_TOKEN = 4  # of English, or a little less
@@ -87,8 +89,7 @@ def encode_blocks(texts: Sequence[str], work: Work, threads: int) -> Batch:
 
     Args:
         texts: the rows.
-        work: a block's rows, and what takes their ids over, to those ids, end to end, and the number of ids
-            of each row.
+        work: encodes a block's rows; it hands their ids over, end to end.
         threads: how many blocks are worked on at once.
 
     Returns:
@@ -97,16 +98,22 @@ def encode_blocks(texts: Sequence[str], work: Work, threads: int) -> Batch:
     Raises:
         DataError: a row is not a string.
     """
-    whole = _Growing(sum(map(len, texts)) // _CHARACTERS_A_TOKEN) if threads == 1 else None
-    take = whole.take if whole else np.copy
-    blocks = over_blocks(texts, lambda rows: work(rows, take), threads)
-    lengths = blocks[0][1] if len(blocks) == 1 else np.concatenate([lengths for _, lengths in blocks])
-    ids = whole.ids() if whole else np.concatenate([ids for ids, _ in blocks])
-    return Batch(ids=ids, row_starts=starts_of(lengths))
+    sizes = _lengths(texts)
+    bounds = _block_bounds(sizes)
+    whole = _Whole(int(sizes.sum()) // _CHARACTERS_A_TOKEN)
+
+    def encode(block: int) -> Longs:
+        return work(texts[bounds[block] : bounds[block + 1]], lambda ids: whole.take(block, ids))
+
+    lengths = _on_threads(encode, len(bounds) - 1, threads)
+    return Batch(ids=whole.ids(), row_starts=starts_of(np.concatenate(lengths)))
 
 
-class _Growing:
+class _Whole:
     """The ids of block after block in one array: memory that is touched for the first time costs the most.
+
+    Each thread copies its blocks' ids there itself; a block that is ready before the one in front of it waits
+    in a copy of its own.
 
     Args:
         room: numbers to begin with.
@@ -114,19 +121,29 @@ class _Growing:
 
     def __init__(self, room: int) -> None:
         self._array = np.empty(room, np.int32)
-        self._used = 0
+        self._used = self._next = 0
+        self._waiting: dict[int, Ints] = {}
+        self._lock = Lock()
 
-    def take(self, ids: Ints) -> Ints:
-        """Add ids at the end; return those added."""
+    def take(self, block: int, ids: Ints) -> None:
+        """Put a block's ids behind those of the block before it."""
+        with self._lock:
+            if block != self._next:
+                self._waiting[block] = ids.copy()
+                return
+            self._add(ids)
+            while self._next in self._waiting:
+                self._add(self._waiting.pop(self._next))
+
+    def _add(self, ids: Ints) -> None:
         end = self._used + len(ids)
         if end > len(self._array):
             larger = np.empty(2 * end, np.int32)
             larger[: self._used] = self._array[: self._used]
             self._array = larger
-        added = self._array[self._used : end]
-        added[:] = ids
+        self._array[self._used : end] = ids
         self._used = end
-        return added
+        self._next += 1
 
     def ids(self) -> Ints:
         """Return all of them; room that is not needed is given back."""
@@ -146,10 +163,14 @@ def over_blocks(texts: Sequence[str], work: Callable[[Sequence[str]], Done], thr
         DataError: a row is not a string.
     """
     bounds = _block_bounds(_lengths(texts))
-    if threads == 1 or len(bounds) <= 2:
-        return [work(texts[first:last]) for first, last in pairwise(bounds)]
+    return _on_threads(lambda block: work(texts[bounds[block] : bounds[block + 1]]), len(bounds) - 1, threads)
+
+
+def _on_threads(work: Callable[[int], Done], count: int, threads: int) -> list[Done]:
+    if threads == 1 or count == 1:
+        return [work(block) for block in range(count)]
     with ThreadPoolExecutor(threads) as pool:
-        return list(pool.map(lambda pair: work(texts[pair[0] : pair[1]]), pairwise(bounds)))
+        return list(pool.map(work, range(count)))
 
 
 def with_open_rows(
@@ -158,8 +179,8 @@ def with_open_rows(
     texts: Sequence[str],
     encode_open: EncodeOpen,
     take: Take,
-) -> tuple[Ints, Longs]:
-    """Return ids and lengths of a block, rows that the kernel was not given encoded by the open path.
+) -> Longs:
+    """Hand over the ids of a block, rows that the kernel was not given encoded by the open path.
 
     Args:
         found: ids and where each row's start, without those rows.
@@ -167,15 +188,27 @@ def with_open_rows(
         texts: the block's rows.
         encode_open: the open path.
         take: what takes the ids over.
+
+    Returns:
+        The number of ids of each row.
     """
     ids, row_starts = found
     if None not in rows:
-        return take(ids), row_starts[1:] - row_starts[:-1]
+        take(ids)
+        return row_starts[1:] - row_starts[:-1]
     whole = np.split(ids, row_starts[1:-1])
     for at, row in enumerate(rows):
         if row is None:
             whole[at] = np.array(encode_open(texts[at]), np.int32)
-    return take(np.concatenate(whole)), np.array([len(part) for part in whole], np.int64)
+    take(np.concatenate(whole))
+    return np.array([len(part) for part in whole], np.int64)
+
+
+def in_cache_lines(size: int) -> NDArray[np.uint64]:
+    """Return so many zeros, eight to a cache line: a large array of NumPy's begins in the middle of one."""
+    array = np.zeros(size + 7, np.uint64)
+    start = -(array.ctypes.data // 8) % 8
+    return array[start : start + size]
 
 
 def processors() -> int:

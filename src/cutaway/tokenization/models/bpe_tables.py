@@ -8,7 +8,7 @@ from itertools import accumulate
 import numpy as np
 from numpy.typing import NDArray
 
-from cutaway.tokenization.kernels import bpe, bpe_tables, tiles, tokens
+from cutaway.tokenization.kernels import bpe_merging, bpe_tables, seams, tiles, tokens
 from cutaway.tokenization.models.bpe import BytePairEncoding
 
 Bytes = NDArray[np.uint8]
@@ -44,11 +44,12 @@ def byte_pair_tables(
     made[ranks] = sides[2::3]
     history = _history(len(known[1]) - 1, symbols)
     if bpe_tables.fill_history(sides, ranks, pairs, history):
-        pairs = np.full(_slots(int((history[:: tiles.HISTORY] >= 0).sum())), _EMPTY)
+        # A quarter full, so that the first two places nearly always tell.
+        pairs = np.full(_slots(2 * int((history[:: tiles.HISTORY] >= 0).sum())), _EMPTY)
         bpe_tables.fill_last_merges(history, pairs)
     else:
         history = np.empty(0, np.int32)
-    openings = np.empty(bpe.OPENINGS**2, np.int32)
+    openings = np.empty(bpe_merging.OPENINGS**2, np.int32)
     bpe_tables.fill_openings(pairs, openings)
     merging = (pairs, made, symbols, _fallbacks(model), openings)
     words = np.zeros(_slots(len(spelled)) * tokens.WORD_SLOT, np.uint64)
@@ -87,15 +88,22 @@ def token_table(spelled: Mapping[int, bytes]) -> Tokens:
     return known
 
 
+def seam_table(known: Tokens) -> Words:
+    """Return which bytes stand around borders inside tokens, one bit for each hash of them."""
+    found = np.zeros(seams.SEAMS, np.uint64)
+    seams.fill_seams(*known[:2], found)
+    return found
+
+
 def _fallbacks(model: BytePairEncoding) -> Ints:
     """Return what stands for a character without a symbol: bytes, the piece for the unknown, or nothing."""
-    found = np.full(bpe.FALLBACKS, -1, np.int32)
+    found = np.full(bpe_merging.FALLBACKS, -1, np.int32)
     ids = [model.vocabulary.get(f"<0x{byte:02X}>", -1) for byte in range(256)]
     if model.settings.fallback == "bytes" and min(ids) >= 0:
         found[:256] = ids
     if model.settings.unknown is not None:
-        found[bpe.UNKNOWN] = model.vocabulary[model.settings.unknown]
-    found[bpe.FUSED] = model.settings.unknowns == "together"
+        found[bpe_merging.UNKNOWN] = model.vocabulary[model.settings.unknown]
+    found[bpe_merging.FUSED] = model.settings.unknowns == "together"
     return found
 
 

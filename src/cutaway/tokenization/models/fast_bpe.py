@@ -9,12 +9,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cutaway.core.text import scrub
 from cutaway.tokenization.added import AddedTokens
 from cutaway.tokenization.aligned import AlignedText
 from cutaway.tokenization.batch import Batch
-from cutaway.tokenization.kernels import bpe, scan
+from cutaway.tokenization.kernels import bpe, bpe_tiles, scan, seams, side_by_side
+from cutaway.tokenization.kernels.bpe_merging import SHORT
 from cutaway.tokenization.kernels.tokens import MEMORY_SLOT
 from cutaway.tokenization.models.blocks import (
     Ints,
@@ -24,16 +26,21 @@ from cutaway.tokenization.models.blocks import (
     Scratch,
     Take,
     encode_blocks,
+    in_cache_lines,
     starts_of,
 )
 from cutaway.tokenization.models.bpe import BytePairEncoding
-from cutaway.tokenization.models.bpe_tables import byte_pair_tables
+from cutaway.tokenization.models.bpe_tables import byte_pair_tables, seam_table
 from cutaway.tokenization.models.scanner import class_table, rule_numbers
 from cutaway.tokenization.normalizers.byte_level import BYTES, LETTERS
 from cutaway.tokenization.pipeline import Pipeline
 from cutaway.tokenization.splitters.patterns import Rules
 
-MEMORY = 1 << 16  # words
+MEMORY = 1 << 17  # words
+
+# As the kernels take them: a text to be cut, and its words as far as they are known.
+Scanned = tuple[NDArray[np.uint8], Longs, Longs, NDArray[np.uint8], Longs]
+Cutting = tuple[Ints, Longs, Longs]
 
 
 class Cut(NamedTuple):
@@ -47,9 +54,15 @@ class Own:
     """What each thread has for itself: the words that it met, and room to write."""
 
     def __init__(self) -> None:
-        self.memory = np.zeros(MEMORY * MEMORY_SLOT, np.uint64)
-        self.front = np.zeros(bpe.FRONT * MEMORY_SLOT, np.uint64)
-        self.ranks = np.empty(bpe.SHORT, np.int32)
+        self.memory = in_cache_lines(MEMORY * MEMORY_SLOT)
+        self.ranks = np.empty(SHORT, np.int32)
+        self.room = (
+            np.empty(bpe_tiles.FOUND * bpe_tiles.TILE + 1, np.uint64),
+            np.empty(bpe_tiles.TILE + 1, np.uint64),
+            np.empty(bpe_tiles.MISSED * bpe_tiles.TILE, np.uint64),
+            np.empty(side_by_side.PLACES * (bpe_tiles.TILE + 1), np.int32),
+            np.empty(bpe_tiles.LANES_ROOM, np.int32),
+        )
         self.scratch = Scratch()
 
 
@@ -73,6 +86,9 @@ class FastBytePairs:
         self._opening_bytes = tuple(opening.encode("utf-8") for opening in self._openings)
         self._has_normalized = any(token.normalized for token in pipeline.added)
         self._pool = Pool(Own)
+        _, history, _, _, known = self._tables[2]
+        # Where it is not known which tokens merges lead to, a part of a word may be none of them.
+        self._seams = seam_table(known) if len(history) else None
 
     def encode(
         self, texts: Sequence[str], limits: Limits, encode_open: Callable[[str], list[int]], threads: int
@@ -90,13 +106,13 @@ class FastBytePairs:
         """
         return encode_blocks(texts, lambda rows, take: self._encode_block(rows, limits, take), threads)
 
-    def _encode_block(self, texts: Sequence[str], limits: Limits, take: Take) -> tuple[Ints, Longs]:
+    def _encode_block(self, texts: Sequence[str], limits: Limits, take: Take) -> Longs:
         with self._pool.one() as own:
             return self._encode_with(own, texts, limits, take)
 
-    def _encode_with(self, own: Own, texts: Sequence[str], limits: Limits, take: Take) -> tuple[Ints, Longs]:
+    def _encode_with(self, own: Own, texts: Sequence[str], limits: Limits, take: Take) -> Longs:
         try:
-            parts = [text.encode("utf-8") for text in texts]
+            parts = list(map(str.encode, texts))
         except UnicodeEncodeError:
             parts = [scrub(text).encode("utf-8") for text in texts]
         raw = b"".join([*parts, bytes(scan.PADDING)])
@@ -106,20 +122,33 @@ class FastBytePairs:
             raw = b"".join([*parts, bytes(scan.PADDING)])
         text = np.frombuffer(raw, np.uint8)
         bounds = starts_of(np.fromiter(map(len, parts), np.int64, len(parts)))
-        words = own.scratch.ints("words", len(text))
-        firsts = np.empty(len(parts) + 1, np.int64)
-        scan.scan(text, (bounds[:-1], bounds[1:]), self._classes, self._rules, words, firsts)
-        ids = own.scratch.ints("ids", len(text) + len(parts) + 2 * len(texts) + bpe.MEMORY_IDS)
+        scanned = (text, bounds[:-1], bounds[1:], self._classes, self._rules)
+        ids = own.scratch.ints("ids", len(text) + len(parts) + 2 * len(texts) + bpe_tiles.MEMORY_IDS)
         row_starts = np.empty(len(texts) + 1, np.int64)
-        used = bpe.encode_rows(
-            text,
-            words,
-            (firsts, bounds[:-1], given, rows),
-            (*self._tables, own.memory, own.ranks, own.front),
-            (limits.first_id, limits.last_id, limits.most),
-            (ids, row_starts),
-        )
-        return take(ids[:used]), row_starts[1:] - row_starts[:-1]
+        cut = self._uncut(own, scanned)
+        tables = (*self._tables, own.memory, own.ranks, own.room)
+        settings = (limits.first_id, limits.last_id, limits.most)
+        used = bpe.encode_rows(scanned, cut, (given, rows), tables, settings, (ids, row_starts))
+        if used < 0:
+            cut = self._cut_at_seams(own, scanned)
+            used = bpe.encode_rows(scanned, cut, (given, rows), tables, settings, (ids, row_starts))
+        take(ids[:used])
+        return row_starts[1:] - row_starts[:-1]
+
+    def _uncut(self, own: Own, scanned: Scanned) -> Cutting:
+        """Return room for words, none of which is known."""
+        progress = np.zeros(bpe_tiles.PROGRESS, np.int64)
+        progress[bpe_tiles.SEAMS_MATTER] = self._seams is not None
+        return own.scratch.ints("words", len(scanned[0])), np.zeros(len(scanned[1]) + 1, np.int64), progress
+
+    def _cut_at_seams(self, own: Own, scanned: Scanned) -> Cutting:
+        """Return all words, long ones cut at seams."""
+        whole, firsts, progress = self._uncut(own, scanned)
+        parts = own.scratch.ints("parts", len(whole))
+        scan.scan(scanned[0], scanned[1:3], *scanned[3:], whole, firsts)
+        seams.cut_at_seams(scanned[0], whole, firsts, self._seams, parts)
+        progress[[bpe_tiles.STRETCH, bpe_tiles.WORDS]] = len(firsts) - 1, firsts[-1]
+        return parts, firsts, progress
 
     def _is_plain(self, raw: bytes) -> bool:
         """Say whether rows are encoded as they stand: no added tokens in them, and nothing to change."""

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from cutaway.tokenization.batch import Batch
-from cutaway.tokenization.kernels import bpe, marked
+from cutaway.tokenization.kernels import bpe, bpe_tiles, marked
 from cutaway.tokenization.kernels.tokens import PADDING
 from cutaway.tokenization.models.blocks import (
     EncodeOpen,
@@ -71,7 +71,7 @@ class FastMarkedPairs:
             DataError: a row is not a string.
         """
 
-        def work(rows: Sequence[str], take: Take) -> tuple[Ints, Longs]:
+        def work(rows: Sequence[str], take: Take) -> Longs:
             with self._pool.one() as own:
                 found = self._encode_block(own, rows, limits)
                 return with_open_rows(found[0], found[1], rows, encode_open, take)
@@ -93,13 +93,15 @@ class FastMarkedPairs:
         firsts = np.empty(len(parts) + 1, np.int64)
         marked.cut_at_marks(text_bytes, bounds, self._cuts, words, firsts)
         given, each = np.full(len(parts), -1, np.int32), np.arange(len(parts) + 1)
-        ids = own.scratch.ints("ids", len(text_bytes) + 2 * len(texts) + bpe.MEMORY_IDS)
+        ids = own.scratch.ints("ids", len(text_bytes) + 2 * len(texts) + bpe_tiles.MEMORY_IDS)
         row_starts = np.empty(len(texts) + 1, np.int64)
+        progress = np.zeros(bpe_tiles.PROGRESS, np.int64)
+        progress[[bpe_tiles.STRETCH, bpe_tiles.WORDS]] = len(parts), firsts[-1]
         used = bpe.encode_rows(
-            text_bytes,
-            words,
-            (firsts, bounds[:-1], given, each),
-            (*self._tables, own.memory, own.ranks, own.front),
+            (text_bytes, bounds[:-1], bounds[1:], np.empty(0, np.uint8), np.empty(0, np.int64)),
+            (words, firsts, progress),
+            (given, each),
+            (*self._tables, own.memory, own.ranks, own.room),
             (limits.first_id, limits.last_id, limits.most),
             (ids, row_starts),
         )

@@ -93,7 +93,7 @@ class FastUnigram:
             DataError: a row is not a string.
         """
 
-        def work(rows: Sequence[str], take: Take) -> tuple[Ints, Longs]:
+        def work(rows: Sequence[str], take: Take) -> Longs:
             with self._pool.one() as own:
                 found = self._encode_block(own, rows, limits)
                 return with_open_rows(found[0], found[1], rows, encode_open, take)

@@ -69,7 +69,7 @@ class FastWordPiece:
             DataError: a row is not a string.
         """
 
-        def work(rows: Sequence[str], take: Take) -> tuple[Ints, Longs]:
+        def work(rows: Sequence[str], take: Take) -> Longs:
             with self._pool.one() as own:
                 ids, row_starts, needs_open = self._encode_block(own, rows, limits)
                 kept = [None if redo else b"" for redo in needs_open.tolist()] if needs_open.any() else ()
