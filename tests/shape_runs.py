@@ -169,9 +169,10 @@ def run_recurrent() -> None:
     from cutaway.recurrent.what_if import what_if
 
     table = np.random.default_rng(0).normal(size=(9, 4)).astype(np.float32)
-    settings = ClassifierSettings(labels=("a", "b", "c"), hidden=5, word_dropout=0.5)
-    model = SequenceClassifier(settings, table).train()
-    model(ROWS)
+    for pooling in ("max", "attention"):
+        settings = ClassifierSettings(labels=("a", "b", "c"), hidden=5, word_dropout=0.5, pooling=pooling)
+        model = SequenceClassifier(settings, table).train()
+        model(ROWS)
     evaluate(model, Examples(rows=ROWS, truth=np.array([0, 2, 1, 0])))
     model.trace(np.array([1, 2, 3, 4, 5, 6]))
     for layer in (RNN, GRU, LSTM):

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from cutaway.core.errors import DataError, ShapeError, UsageError
 from cutaway.recurrent.classifier import ClassifierSettings, SequenceClassifier
-from cutaway.recurrent.pooling import Pooling, pool, pool_batch
+from cutaway.recurrent.pooling import Pool, Pooling
 from cutaway.recurrent.reading import UNKNOWN, Ids, ReadingSettings, rows_of
 from cutaway.recurrent.recurrence import Directions
 
@@ -74,9 +74,10 @@ def test_pooling_a_batch_equals_pooling_each(how: Pooling, lengths: list[int], f
     states = torch.randn(len(lengths), max(lengths), 4) - 3  # below zero: padding must not win
     for row, length in zip(states, lengths, strict=True):
         row[length:] = 0
-    pooled = pool_batch(states, torch.tensor(lengths), how, forward_size)
+    pool = Pool(how, 4, forward_size)
+    pooled = pool(states, torch.tensor(lengths))
     for at, length in enumerate(lengths):
-        torch.testing.assert_close(pooled[at], pool(states[at, :length], how, forward_size))
+        torch.testing.assert_close(pooled[at], pool.one(states[at, :length]))
 
 
 def test_the_trace_by_hand() -> None:
@@ -90,6 +91,18 @@ def test_the_trace_by_hand() -> None:
     assert trace.labels["position"] == ("One", "two", "three")
     assert trace.labels["class"] == ("a", "b", "c")
     np.testing.assert_array_equal(trace["inputs"], small_table()[1:4])
+
+
+def test_attention_weighs_the_states_as_the_paper_says() -> None:
+    model = classifier("attention", "both")
+    trace = model.trace(ids(1, 2, 3, 4))
+    show, weigh = model.pool.show, model.pool.weigh.detach().numpy()
+    weight, bias = show.weight.detach().numpy(), show.bias.detach().numpy()
+    scores = np.array([weigh @ np.tanh(weight @ state + bias) for state in trace["outputs"]])
+    weights = np.exp(scores) / np.exp(scores).sum()
+    np.testing.assert_allclose(trace["pooling_weights"], weights, atol=1e-6)
+    np.testing.assert_allclose(trace["pooled"], weights @ trace["outputs"], atol=1e-6)
+    assert np.ptp(weights) > 0.001
 
 
 def test_an_unknown_word_is_read_as_zeros() -> None:

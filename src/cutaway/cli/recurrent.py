@@ -34,7 +34,7 @@ def train(
     hidden: int = typer.Option(96, help="Units of the LSTM in each direction."),
     layers: int = typer.Option(1, help="Layers of the LSTM."),
     directions: str = typer.Option("forward", help="How a text is read: forward, or both ways."),
-    pooling: str = typer.Option("max", help="What the head sees: last, max or mean of the states."),
+    pooling: str = typer.Option("max", help="What the head sees: last, max, mean or attention."),
     dropout: float = typer.Option(0.3, help="Share of the pooled state that training drops."),
     word_dropout: float = typer.Option(0.1, help="Share of the words that training reads as unknown."),
     batch_words: int = typer.Option(16_384, help="Words in a training batch, at most."),

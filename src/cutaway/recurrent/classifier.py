@@ -19,7 +19,7 @@ from torch.nn.utils.rnn import pad_packed_sequence
 from cutaway.core.errors import ShapeError, UsageError
 from cutaway.core.trace import Recorder, Trace
 from cutaway.recurrent.lstm import LSTM
-from cutaway.recurrent.pooling import FORMULAS, Pooling, pool, pool_batch
+from cutaway.recurrent.pooling import Pool, Pooling
 from cutaway.recurrent.ragged import check_finite, pack
 from cutaway.recurrent.reading import UNKNOWN, Ids, ReadingSettings
 from cutaway.recurrent.recurrence import Directions
@@ -38,7 +38,8 @@ class ClassifierSettings:
         hidden: units of the LSTM in each direction.
         layers: layers of the LSTM.
         directions: "forward", or "both".
-        pooling: what the head sees: the "last" state, the "max" of each unit, the "mean" state.
+        pooling: what the head sees: the "last" state, the "max" of each unit, the "mean" state, or a
+            mean weighted by a learned "attention".
         word_dropout: share of the words that training reads as unknown.
         dropout: share of the pooled state, and of the states between layers, that training drops.
         reading: which words of a long text are read.
@@ -99,6 +100,7 @@ class SequenceClassifier(nn.Module):
             directions=settings.directions,
             dropout=settings.dropout if settings.layers > 1 else 0.0,
         )
+        self.pool = Pool(settings.pooling, self.lstm.output_size, settings.hidden)
         self.drop = nn.Dropout(settings.dropout)
         self.head = nn.Linear(self.lstm.output_size, len(settings.labels))
 
@@ -144,8 +146,7 @@ class SequenceClassifier(nn.Module):
             ids = np.where(dropped, UNKNOWN, ids)  # (N)
         read, _ = self.lstm(pack(torch.split(self.vectors(ids), lengths)))
         states, sizes = pad_packed_sequence(read, batch_first=True)
-        sizes = sizes.to(states.device)
-        pooled = pool_batch(states, sizes, self.settings.pooling, self.settings.hidden)  # (B, H)
+        pooled = self.pool(states, sizes.to(states.device))  # (B, H)
         logits: Tensor = self.head(self.drop(pooled))  # (B, C)
         return logits
 
@@ -191,7 +192,7 @@ class SequenceClassifier(nn.Module):
             words: the words as written, to label the positions.
 
         Returns:
-            The arrays of `LSTM.trace`; then "pooled" (H), "logits" (C), "probabilities" (C), and
+            The arrays of `LSTM.trace`; those of `Pool.record`; then "logits" (C), "probabilities" (C), and
             "running" (T, C): row t is the answer if the sequence ended after word t. Facts "label"
             and "probability": the likeliest class.
 
@@ -217,12 +218,9 @@ class SequenceClassifier(nn.Module):
 
     def _answer(self, rec: Recorder, x: Tensor) -> Tensor:
         """Equations (1) to (3) over one sequence, (T, E), then over each of its prefixes; (C)."""
-        how, size = self.settings.pooling, self.settings.hidden
         weight, bias = self.head.weight, self.head.bias
         states, _ = self.lstm.record(rec, x)
-        pooled = rec.keep(
-            "pooled", pool(states, how, size), axes=("output",), formula=FORMULAS[how], inputs=("outputs",)
-        )  # (H)
+        pooled = self.pool.record(rec, states)  # (H)
         logits = rec.keep(
             "logits", weight @ pooled + bias, axes=("class",), formula="z = W pooled + b", inputs=("pooled",)
         )  # (C)
@@ -237,7 +235,7 @@ class SequenceClassifier(nn.Module):
             prefix = states[:end] if self.lstm.streams == 1 else self._read(x[:end])
             rec.keep_row(
                 "running",
-                torch.softmax(weight @ pool(prefix, how, size) + bias, dim=0),
+                torch.softmax(weight @ self.pool.one(prefix) + bias, dim=0),
                 axes=("position", "class"),
                 formula="pₜ = softmax(W pool(h₁ … hₜ) + b)",
                 inputs=("outputs",),

@@ -111,15 +111,12 @@ def _check(setting: Valve, words: int, units: int) -> None:
 
 def _keep_answers(rec: Recorder, read: Reader, readings: Sequence[Trace]) -> None:
     """Ask the head after every word of both readings."""
-    from cutaway.recurrent.pooling import pool
-
-    how, size = read.model.settings.pooling, read.model.settings.hidden
     weight, bias = read.model.head.weight, read.model.head.bias
     answers = []
     with torch.no_grad():
         for reading in readings:
             states = torch.from_numpy(reading["hidden"].copy())
-            logits = [weight @ pool(states[:end], how, size) + bias for end in range(1, len(states) + 1)]
+            logits = [weight @ read.model.pool.one(states[:end]) + bias for end in range(1, len(states) + 1)]
             answers.append([float(torch.softmax(one, dim=0)[-1]) for one in logits])
     rec.keep(
         "answers",
