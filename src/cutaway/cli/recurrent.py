@@ -11,6 +11,7 @@ from cutaway.cli import output
 from cutaway.cli.gradients import gradients
 from cutaway.cli.language import generate, train_language
 from cutaway.cli.resuming import RESUME_HELP, resumable, run_folder, saving
+from cutaway.cli.translate import translate
 from cutaway.cli.translator import train_translator
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True, help="Room 3: LSTM, step by step.")
 app.command()(gradients)
 app.command()(generate)
+app.command()(translate)
 app.command("train-language")(train_language)
 app.command("train-translator")(train_translator)
 

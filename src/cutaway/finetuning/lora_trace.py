@@ -45,11 +45,7 @@ def trace_adapter(run_or_name: str | Path, *, layer: int, target: str, shown: in
         Hu et al. 2021, arXiv:2106.09685, section 4.1, equation 3.
     """
     folder = find_folder(run_or_name)
-    config = read_config(folder / CONFIG)
-    try:
-        stored = load_file(folder / WEIGHTS)
-    except (safetensors.SafetensorError, ValueError) as error:
-        raise FormatError(f"{folder / WEIGHTS} is not a readable safetensors file: {error}") from error
+    config, stored = read_config(folder / CONFIG), _stored(folder / WEIGHTS)
     encoder = Bert.load(config["base"])
     scale = config["lora"]["alpha"] / max(config["lora"]["rank"], 1)
     name = f"encoder.blocks.{layer - 1}.{target}"
@@ -58,6 +54,27 @@ def trace_adapter(run_or_name: str | Path, *, layer: int, target: str, shown: in
     rec = Recorder(f"adapter of layer {layer}, {target}")
     whole_a, whole_b = stored[f"{name}.a"], stored[f"{name}.b"]
     matrix = encoder.get_submodule(name.removeprefix("encoder.")).get_parameter("weight").detach()
+    _keep_largest(rec, matrix, (whole_b, whole_a, scale), shown)
+    _keep_spectra(rec, matrix, scale * whole_b @ whole_a)
+    _keep_sizes(rec, encoder, stored, scale)
+    rec.label("rank", [str(at + 1) for at in range(len(whole_a))])
+    rec.fact("scale", scale)
+    rec.fact("rank", len(whole_a))
+    rec.fact("trained", whole_a.numel() + whole_b.numel())
+    rec.fact("frozen", matrix.numel())
+    return rec.finish()
+
+
+def _stored(path: Path) -> dict[str, Tensor]:
+    try:
+        return load_file(path)
+    except (safetensors.SafetensorError, ValueError) as error:
+        raise FormatError(f"{path} is not a readable safetensors file: {error}") from error
+
+
+def _keep_largest(rec: Recorder, matrix: Tensor, adapter: tuple[Tensor, Tensor, float], shown: int) -> None:
+    """Keep B, A, their product and what it is added to, of the rows and columns that changed most."""
+    whole_b, whole_a, scale = adapter
     rows, columns = _largest(scale * whole_b @ whole_a, shown)
     b = rec.keep("b", whole_b[rows], axes=("output", "rank"), formula="B, learned; 0 at the start")
     a = rec.keep("a", whole_a[:, columns], axes=("rank", "input"), formula="A, learned")
@@ -74,16 +91,8 @@ def trace_adapter(run_or_name: str | Path, *, layer: int, target: str, shown: in
         formula="W′ = W + ΔW",
         inputs=("weight", "change"),
     )
-    _keep_spectra(rec, matrix, scale * whole_b @ whole_a)
-    _keep_sizes(rec, encoder, stored, scale)
     rec.label("output", [str(int(row)) for row in rows])
     rec.label("input", [str(int(column)) for column in columns])
-    rec.label("rank", [str(at + 1) for at in range(len(whole_a))])
-    rec.fact("scale", scale)
-    rec.fact("rank", len(whole_a))
-    rec.fact("trained", whole_a.numel() + whole_b.numel())
-    rec.fact("frozen", matrix.numel())
-    return rec.finish()
 
 
 def _places(stored: dict[str, Tensor]) -> str:
