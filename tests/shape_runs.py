@@ -180,7 +180,6 @@ def run_recurrent() -> None:
         trace_backward(stacked, torch.ones(7, 4), torch.ones(7, 6))
         layer(4, 3)(torch.ones(2, 6, 4))
         layer(4, 3)(pack([torch.ones(6, 4), torch.ones(2, 4)]))
-    LSTM(4, 250)(torch.ones(2, 600, 4))
     lineage(LSTM(4, 3).trace(torch.ones(6, 4)))
     what_if(GRU(4, 3), torch.ones(6, 4), [Override(gate="update_gate", step=1, unit=2, value=1.0)])
     AttentionLayer(5, 8, heads=2)(torch.ones(2, 6, 5))

@@ -9,7 +9,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cutaway.recurrent.blocks import Costs, cut, plan, split_long
+from cutaway.recurrent.blocks import cut, plan
 
 lengths = st.lists(st.integers(1, 14), min_size=1, max_size=6)
 
@@ -35,7 +35,7 @@ def test_no_way_of_cutting_costs_less(lengths: list[int], call: int) -> None:
 @given(lengths, st.integers(0, 40), st.booleans())
 def test_every_word_is_read_once_and_in_order(lengths: list[int], call: int, backward: bool) -> None:
     sizes = batch_sizes(lengths)
-    laid = plan(torch.from_numpy(sizes), Costs(call=call), backward=backward)
+    laid = plan(torch.from_numpy(sizes), call, backward=backward)
     total = sum(lengths)
     gather = np.arange(total) if laid.gather is None else laid.gather.numpy()
     scatter = np.arange(total) if laid.scatter is None else laid.scatter.numpy()
@@ -55,15 +55,3 @@ def test_every_word_is_read_once_and_in_order(lengths: list[int], call: int, bac
         assert rows[sequence][:length] == expected
         assert set(rows[sequence][length:]) <= {total}
         assert laid.last[sequence] == expected[-1]
-
-
-@given(lengths, st.integers(1, 100))
-def test_long_blocks_are_cut_into_equal_parts(lengths: list[int], most: int) -> None:
-    blocks = cut(batch_sizes([10 * length for length in lengths]), call=5)
-    parts = split_long(blocks, most)
-    assert sum(part.steps * part.sequences for part in parts) == sum(b.steps * b.sequences for b in blocks)
-    for block in blocks:
-        own = [part.steps for part in parts if block.first <= part.first < block.first + block.steps]
-        assert max(own) - min(own) <= 1
-        assert max(own) * block.sequences <= most + block.sequences or min(own) < 32
-        assert len(own) == 1 or min(own) >= 16

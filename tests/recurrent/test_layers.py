@@ -110,16 +110,6 @@ def test_a_packed_batch_and_its_gradients_equal_torch(case: Case, call: float) -
     assert_equal(found, everything(theirs, pack, case), TOLERANCE[case.dtype])
 
 
-@settings(max_examples=20)
-@given(cases)
-def test_a_long_batch_that_is_cut_equals_torch(case: Case) -> None:
-    case = Case(**{**case.__dict__, "kind": LSTM, "lengths": [40 + case.lengths[0]] * len(case.lengths)})
-    ours, theirs = case.pair()
-    with mock.patch.object(LSTM, "warm_states", 20 * case.hidden):
-        found = everything(ours, torch.stack, case)
-    assert_equal(found, everything(theirs, torch.stack, case), TOLERANCE[case.dtype])
-
-
 @settings(max_examples=30, deadline=None)
 @given(cases)
 def test_a_full_batch_and_its_gradients_equal_torch(case: Case) -> None:

@@ -16,6 +16,7 @@ from cutaway.core.errors import FormatError, ShapeError, UsageError
 from cutaway.transformers.config import BlockConfig, GptConfig
 from cutaway.transformers.gpt import Gpt
 from cutaway.transformers.packing import PackedBatch
+from cutaway.transformers.prepared_step import step_blocks
 from cutaway.transformers.sampling import Sampling
 
 rows_of_ids = st.lists(
@@ -91,6 +92,51 @@ def test_reading_in_pieces_equals_reading_at_once(ids: list[int], cuts: set[int]
         batch = PackedBatch.from_rows([np.array(ids), np.array(ids[::-1])])
         whole = torch.stack(batch.split(gpt(batch)))
     assert float((torch.cat(pieces, 1) - whole).abs().max()) < 1e-5
+
+
+@settings(max_examples=25)
+@given(
+    ids=st.lists(st.integers(0, 22), min_size=1, max_size=12),
+    activation=st.sampled_from(["gelu", "gelu_tanh", "relu", "swish"]),
+    seed=st.integers(0, 99),
+)
+def test_prepared_blocks_step_as_the_blocks_do(ids: list[int], activation: str, seed: int) -> None:
+    torch.manual_seed(seed)
+    config = BlockConfig(width=16, heads=2, feed_forward=24, order="pre", activation=activation)  # type: ignore[arg-type]
+    gpt = Gpt(GptConfig(vocabulary=23, positions=16, layers=2, block=config)).eval()
+    prepared, sights, others = step_blocks(gpt.blocks), gpt.memory(), gpt.memory()
+    assert prepared is not None
+    with torch.no_grad():
+        for piece in np.array_split(np.array(ids), min(3, len(ids))):
+            x = gpt.token(torch.from_numpy(piece))
+            for plain, block, sight, other in zip(gpt.blocks, prepared, sights, others, strict=True):
+                wanted, found = plain(x, other), block(x, sight)
+                assert float((found - wanted).abs().max()) < 1e-5
+                x = wanted
+
+
+@pytest.mark.parametrize(
+    "choices", [{"order": "post"}, {"norm": "rms"}, {"activation": "swiglu"}, {"places": "rotary"}]
+)
+def test_other_blocks_are_not_prepared_and_generate_all_the_same(choices: dict[str, str]) -> None:
+    torch.manual_seed(0)
+    config = BlockConfig(**{"width": 16, "heads": 2, "feed_forward": 24, "order": "pre", **choices})  # type: ignore[arg-type]
+    gpt = Gpt(GptConfig(vocabulary=23, positions=16, layers=2, block=config)).eval()
+    assert step_blocks(gpt.blocks) is None
+    again = gpt.generate([1, 2], tokens=9, keep="nothing")
+    assert gpt.generate([1, 2], tokens=9).tolist() == again.tolist()
+
+
+def test_a_layer_that_is_listened_to_or_adapted_is_not_prepared() -> None:
+    gpt = small(1)
+    heard: list[Any] = []
+    hook = gpt.blocks[0].up.register_forward_hook(lambda *told: heard.append(told))
+    assert step_blocks(gpt.blocks) is None
+    gpt.generate([1, 2], tokens=3)
+    assert heard
+    hook.remove()
+    assert step_blocks(gpt.blocks) is not None
+    assert step_blocks(gpt.train().blocks) is None
 
 
 @pytest.mark.parametrize("sampling", [None, Sampling(seed=3), Sampling(top_k=5, top_p=0.8, temperature=1.5)])

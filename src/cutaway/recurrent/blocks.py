@@ -5,8 +5,7 @@
 A fused operator on a whole packed batch falls back, on CPUs, to one small operator a step whose
 backward pass fills an array of the whole batch's size each time: quadratic in length. A rectangle takes
 the fast kernel; but every call costs about as much as some hundred words, so that it does not pay to cut
-wherever one sequence ends. The cuts are placed where pads and calls together cost least. Very long blocks
-are cut as well: what the fast kernel keeps for its backward pass should be memory that is warm.
+wherever one sequence ends. The cuts are placed where pads and calls together cost least.
 
 No pad changes any answer: sequences read it after their own last step, and nobody reads what they say
 there. What is wanted from behind it, an LSTM's last cell, is held by its own gates: a pad carries a mark,
@@ -17,10 +16,8 @@ Legend: N steps of all sequences, M the same with pads, B sequences, E numbers i
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -36,20 +33,6 @@ ReadBlock = Callable[[Tensor, States], tuple[Tensor, States]]
 
 # What a gate is told at a pad: its logistic function is 0 or 1 to the last bit.
 CERTAIN = 1e4
-LEAST_STEPS = 16
-
-
-@dataclass(frozen=True, kw_only=True)
-class Costs:
-    """What is known of the operator that reads a block.
-
-    Attributes:
-        call: what calling it costs besides, in places.
-        most: places in a block beyond which it slows down; a longer one is cut.
-    """
-
-    call: float
-    most: float = float("inf")
 
 
 class Block(NamedTuple):
@@ -110,37 +93,18 @@ def cut(batch_sizes: Ints, call: float) -> list[Block]:
     return blocks[::-1]
 
 
-def split_long(blocks: list[Block], most: float) -> list[Block]:
-    """Cut blocks of more places into equal parts, none of fewer than 16 steps.
-
-    Args:
-        blocks: from `cut`.
-        most: places.
-
-    Example:
-        >>> split_long([Block(first=0, steps=50, sequences=4)], most=100)
-        [Block(first=0, steps=25, sequences=4), Block(first=25, steps=25, sequences=4)]
-    """
-    parts = []
-    for first, steps, sequences in blocks:
-        count = max(1, min(math.ceil(steps * sequences / most), steps // LEAST_STEPS))
-        ends = [first + steps * at // count for at in range(count + 1)]
-        parts += [Block(start, end - start, sequences) for start, end in pairwise(ends)]
-    return parts
-
-
-def plan(batch_sizes: Tensor, costs: Costs, *, backward: bool) -> Plan:
+def plan(batch_sizes: Tensor, call: float, *, backward: bool) -> Plan:
     """Lay a packed batch out in blocks.
 
     Args:
         batch_sizes: (T) int64: how many sequences reach each step, falling.
-        costs: of the operator that reads them.
+        call: what reading one block costs besides, in places.
         backward: each sequence is read from its last step to its first.
     """
     sizes = batch_sizes.numpy()
     offsets = np.cumsum(sizes) - sizes
     lengths = np.searchsorted(-sizes, -np.arange(sizes[0]), side="left")
-    blocks, places = split_long(cut(sizes, costs.call), costs.most), []
+    blocks, places = cut(sizes, call), []
     for first, steps, sequences in blocks:
         step = np.arange(first, first + steps)[:, None]
         there = step < lengths[:sequences]

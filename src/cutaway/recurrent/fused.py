@@ -14,7 +14,7 @@ from torch.nn import functional
 from torch.nn.utils.rnn import PackedSequence
 
 from cutaway.core.errors import ShapeError
-from cutaway.recurrent.blocks import Costs, ReadBlock, States, hold, plan, read_blocks
+from cutaway.recurrent.blocks import ReadBlock, States, hold, plan, read_blocks
 from cutaway.recurrent.ragged import check_finite
 from cutaway.recurrent.recurrence import Recurrence
 
@@ -48,8 +48,6 @@ def read_batch(layer: Recurrence, x: Batch, state: States | None) -> tuple[Batch
         return packed, _reorder(final, x.unsorted_indices)
     layer.check(x, (None, None, layer.input_size))
     start = _start(layer, x, len(x), state)
-    if not x.is_cuda and x.shape[0] * x.shape[1] > _costs(layer).most:
-        return _read_full(layer, x, start)
     states, *final_parts = layer.operator(x, _handed(start), layer.flat_weights(), *_options(layer), True)
     return states, tuple(final_parts)
 
@@ -73,24 +71,15 @@ def _read_packed(layer: Recurrence, x: PackedSequence, start: States) -> tuple[T
     return _read_blocks(layer, x.data, x.batch_sizes, start)
 
 
-def _read_full(layer: Recurrence, x: Tensor, start: States) -> tuple[Tensor, States]:
-    """Read a full batch as a packed one whose sequences are equally long; (B, T, S·H)."""
-    batch, steps, _ = x.shape
-    data = x.transpose(0, 1).reshape(batch * steps, -1)  # (N, E)
-    sizes = torch.full((steps,), batch)
-    states, final = _read_blocks(layer, data, sizes, start)
-    return states.view(steps, batch, -1).transpose(0, 1), final
-
-
-def _costs(layer: Recurrence) -> Costs:
-    call = CALL / (layer.blocks * layer.hidden_size * (layer.input_size + layer.hidden_size))
-    return Costs(call=call, most=layer.warm_states / layer.hidden_size)
+def _call(layer: Recurrence) -> float:
+    """What one more call costs, in places of a block."""
+    return CALL / (layer.blocks * layer.hidden_size * (layer.input_size + layer.hidden_size))
 
 
 def _read_blocks(layer: Recurrence, data: Tensor, sizes: Tensor, start: States) -> tuple[Tensor, States]:
     """Read a packed batch block by block, layer by layer; (N, S·H), and the final state."""
-    costs, finals = _costs(layer), []
-    laid = [plan(sizes, costs, backward=way == 1) for way in range(layer.streams)]
+    finals: list[States] = []
+    laid = [plan(sizes, _call(layer), backward=way == 1) for way in range(layer.streams)]
     for at in range(layer.layers):
         sides = []
         for side in range(layer.streams):

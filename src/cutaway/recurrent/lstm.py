@@ -81,8 +81,6 @@ class LSTM(Recurrence):
     gates: ClassVar = ("input_gate", "forget_gate", "candidate", "output_gate")
     operator: ClassVar = staticmethod(torch.lstm)
     held_by: ClassVar = (-1, 1, 0, 0)
-    # Measured with torch's oneDNN kernel: twice as many cost a third of the speed.
-    warm_states: ClassVar = 250_000
 
     def forward(self, x: Batch, state: State | None = None) -> tuple[Batch, State]:
         """Read a batch by torch's fused operator.

@@ -54,8 +54,6 @@ class Recurrence(nn.Module):
     operator: ClassVar[Callable[..., Any]]
     # Which gates a pad opens (1) and closes (-1), so that the step keeps the state; all 0 where none can.
     held_by: ClassVar[tuple[int, ...]]
-    # How many numbers of state one call may compute before its memory grows cold.
-    warm_states: ClassVar[float] = math.inf
 
     def __init__(
         self,

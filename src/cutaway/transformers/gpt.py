@@ -5,8 +5,8 @@ Legend: B rows, T new tokens a row, N tokens of all rows together, D width, V vo
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import ClassVar, Literal
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
@@ -21,12 +21,15 @@ from cutaway.transformers.config import GptConfig
 from cutaway.transformers.embeddings import check_ids
 from cutaway.transformers.kept import Kept
 from cutaway.transformers.packing import IntArray, PackedBatch
+from cutaway.transformers.prepared_step import step_blocks
 from cutaway.transformers.pretrained import Pretrained
 from cutaway.transformers.sampling import Sampling
 from cutaway.transformers.sight import Sight, Within
 from cutaway.transformers.trace import trace_gpt
 
 Keep = Literal["keys and values", "nothing"]
+# A block, or one prepared for a step: (N, D) float and what its tokens see, to (N, D).
+Reader = Callable[[Tensor, Any], Tensor]
 
 
 class Gpt(Pretrained):
@@ -66,7 +69,7 @@ class Gpt(Pretrained):
         """
         check_ids(batch, self.config.vocabulary, self.config.positions)
         within = Within(batch=batch, sees="up to itself")
-        return self._read(batch.ids, batch.positions, [within] * self.config.layers)
+        return self._read(batch.ids, batch.positions, [within] * self.config.layers, self.blocks)
 
     def logits(self, hidden: Tensor) -> Tensor:
         """Score every token of the vocabulary as the next one.
@@ -116,13 +119,16 @@ class Gpt(Pretrained):
         Raises:
             ShapeError: the rows would be longer than the position table.
         """
+        return self._step(ids, memory, self.blocks)
+
+    def _step(self, ids: Tensor, memory: Sequence[Kept], blocks: Iterable[Reader]) -> Tensor:
         start, new = memory[0].length, ids.shape[1]
         if start + new > self.config.positions:
             raise ShapeError(
                 f"a row of {start + new} tokens is longer than the position table's {self.config.positions}"
             )
         places = torch.arange(start, start + new, device=ids.device).repeat(len(ids))  # (B·T)
-        return self._read(ids.flatten(), places, memory).view(*ids.shape, -1)
+        return self._read(ids.flatten(), places, memory, blocks).view(*ids.shape, -1)
 
     def stream(
         self,
@@ -185,9 +191,10 @@ class Gpt(Pretrained):
     def _stream(self, ids: Tensor, tokens: int, sampling: Sampling, keep: Keep) -> Iterator[int]:
         room, generator = ids.shape[1] + tokens, sampling.generator()
         memory, unread = self.memory(room=room), ids
+        blocks = step_blocks(self.blocks) or self.blocks
         for _ in range(tokens):
             with torch.inference_mode():
-                hidden = self.step(unread, memory)[0, -1]
+                hidden = self._step(unread, memory, blocks)[0, -1]
                 drawn = sampling.draw(self.logits(hidden), generator)
             if drawn == self.config.end:
                 return
@@ -197,10 +204,10 @@ class Gpt(Pretrained):
                 ids = torch.cat((ids, unread), 1)
                 memory, unread = self.memory(room=room), ids
 
-    def _read(self, ids: Tensor, places: Tensor, sights: Sequence[Sight]) -> Tensor:
+    def _read(self, ids: Tensor, places: Tensor, sights: Sequence[Sight], blocks: Iterable[Reader]) -> Tensor:
         x = self.token(ids) + self.position(places)  # (N, D)
         x = drop(x, self.config.block.dropout, training=self.training)  # (N, D)
-        for block, sight in zip(self.blocks, sights, strict=True):
+        for block, sight in zip(blocks, sights, strict=True):
             x = block(x, sight)  # (N, D)
         normalized: Tensor = self.norm(x)  # (N, D)
         return normalized

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from cutaway.core.errors import ShapeError
 from cutaway.transformers.attention import attend_fast
-from cutaway.transformers.sight import join_heads, split_heads
+from cutaway.transformers.sight import Projects, join_heads, split_heads
 
 if TYPE_CHECKING:
     from cutaway.transformers.block import Attention
@@ -37,8 +37,9 @@ class Kept:
         self.rows, self.room, self.length = rows, room, 0
         self._keys: Tensor | None = None
         self._values: Tensor | None = None
+        self._places: Tensor | None = None
 
-    def look(self, x: Tensor, attention: Attention) -> Tensor:
+    def look(self, x: Tensor, attention: Projects) -> Tensor:
         """Keep the new tokens' keys and values, and attend to all that are kept.
 
         Args:
@@ -54,7 +55,11 @@ class Kept:
         new = len(x) // self.rows
         if self.length + new > self.room:
             raise ShapeError(f"{self.length} tokens are kept and {new} come: there is room for {self.room}")
-        places = torch.arange(self.length, self.length + new, device=x.device).repeat(self.rows)  # (B·T)
+        if self._places is None:
+            self._places = torch.arange(self.room, device=x.device)
+        places = self._places[self.length : self.length + new]  # (T)
+        if self.rows > 1:
+            places = places.repeat(self.rows)  # (B·T)
         q, k, v = (
             split_heads(part.view(self.rows, new, -1), attention) for part in attention.project(x, places)
         )

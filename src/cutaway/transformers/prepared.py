@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from cutaway.transformers.attention import attend_fast
 from cutaway.transformers.block import Block
+from cutaway.transformers.config import NormOrder
 from cutaway.transformers.packing import PackedBatch
 from cutaway.transformers.products import DTYPES, Precision, Product, kind_of
 
@@ -68,9 +69,9 @@ class PreparedBlock:
         Returns:
             (N, D) float.
         """
-        y = _normalized(self._output.added(self._look(x, batch), x), *self._norms[0])  # (N, D)
+        y = normalized(self._output.added(self._look(x, batch), x), *self._norms[0])  # (N, D)
         hidden = self._up.activated(y, self._activation)  # (N, F)
-        return _normalized(self._down.added(hidden, y), *self._norms[1])
+        return normalized(self._down.added(hidden, y), *self._norms[1])
 
     def _look(self, x: Tensor, batch: PackedBatch) -> Tensor:
         """Attend within each row, one call per group of equal lengths."""
@@ -182,23 +183,46 @@ def can_prepare(block: Block) -> bool:
     Returns:
         True or false.
     """
+    return is_plain(block, "post") and all(
+        weight.dtype == torch.float32 and weight.device.type == "cpu" and not weight.is_inference()
+        for weight in block.parameters()
+    )
+
+
+def is_plain(block: Block, order: NormOrder) -> bool:
+    """Tell whether a block is made of plain linear layers and LayerNorms, and sees its own row only.
+
+    Args:
+        block: not in training, nobody listening to what its layers compute.
+        order: where its norms stand.
+
+    Returns:
+        True or false.
+    """
     config = block.config
     parts = [getattr(block, name) for name in _PARTS]
     return (
-        (config.order, config.norm, config.sees) == ("post", "layer", "own row")
+        (config.order, config.norm, config.sees) == (order, "layer", "own row")
         and config.places != "rotary"
         and block.gate is None
         and not block.training
         and all(type(part) in (nn.Linear, nn.LayerNorm) and _quiet(part) for part in parts)
         and _quiet(block)
-        and all(
-            weight.dtype == torch.float32 and weight.device.type == "cpu" and not weight.is_inference()
-            for weight in block.parameters()
-        )
     )
 
 
-def _normalized(x: Tensor, scale: Tensor, shift: Tensor, epsilon: float) -> Tensor:
+def normalized(x: Tensor, scale: Tensor, shift: Tensor, epsilon: float) -> Tensor:
+    """Return LayerNorm of each vector.
+
+    Args:
+        x: (N, D) float.
+        scale: (D) float.
+        shift: (D) float.
+        epsilon: added to the variance.
+
+    Returns:
+        (N, D) float.
+    """
     return torch.layer_norm(x, scale.shape, scale, shift, epsilon)
 
 

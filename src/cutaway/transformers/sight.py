@@ -21,9 +21,27 @@ from cutaway.transformers.packing import PackedBatch
 
 if TYPE_CHECKING:
     from cutaway.transformers.block import Attention
+    from cutaway.transformers.config import BlockConfig
 
 
 Sees = Literal["whole row", "up to itself"]
+
+
+class Projects(Protocol):
+    """What a sight asks of a block: its queries, keys and values, and how many heads they have."""
+
+    config: BlockConfig
+
+    def project(self, x: Tensor, places: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """As `Attention.project`.
+
+        Args:
+            x: (N, D) float.
+            places: each token's position in its row, (N,) int64.
+
+        Returns:
+            Three of (N, D) float.
+        """
 
 
 class Sight(Protocol):
@@ -107,7 +125,7 @@ class Across:
         return packed.index_put((order,), joined[rows, self.targets.positions[order]])
 
 
-def split_heads(part: Tensor, attention: Attention) -> Tensor:
+def split_heads(part: Tensor, attention: Projects) -> Tensor:
     """Cut each vector into one piece a head.
 
     Args:
