@@ -7,13 +7,15 @@ that are not named keep their figures of the same day and commit.
 
 Each slice of the reviews goes through every contender in turn, and the turn's order moves on from slice to
 slice, so that a busy moment strikes all of them alike. What is timed is text to the mean of its tokens'
-vectors, tokenizer included; the probabilities are the film-review classifier's, from those means. Before a
-single sentence there is a pause, in which the threads of the contender before go to sleep: they would run in
-circles, waiting for work, on the cores of the next.
+vectors, tokenizer included; the probabilities are the film-review classifier's, from those means. A single
+sentence is read several times in a row by each contender, after a pause in which the threads of the one before
+go to sleep (they would run in circles, waiting for work, on the cores of the next), and the first times, which
+fetch its weights, are not counted.
 """
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import statistics
@@ -57,7 +59,7 @@ from transformers_peers import (  # noqa: E402
 )
 
 REVIEWS, SLICE, RUNS, NEW_TOKENS = 500, 128, 60, 256
-PAUSE = 0.03  # seconds
+PAUSE, UNCOUNTED, TIMES = 0.05, 5, 10  # seconds, readings in a row
 SENTENCE = "The long and slow film kept me awake until the very end"
 PEER = "HF pipeline"
 Result = dict[str, object]
@@ -81,15 +83,14 @@ def _precisions() -> list[Precision]:
 
 
 def in_turn(
-    work: dict[str, Callable[[Any], Any]], slices: Sequence[Any], *, pause: float = 0.0
+    work: dict[str, Callable[[Any], Any]], slices: Sequence[Any]
 ) -> tuple[dict[str, list[float]], dict[str, list[Any]]]:
-    """Give every slice to every contender, after a pause; return seconds a slice and the answers."""
+    """Give every slice to every contender; return seconds a slice and the answers."""
     seconds: dict[str, list[float]] = {name: [] for name in work}
     answers: dict[str, list[Any]] = {name: [] for name in work}
     names = list(work)
     for turn, piece in enumerate(slices):
         for name in names[turn % len(names) :] + names[: turn % len(names)]:
-            time.sleep(pause)
             started = time.perf_counter()
             answers[name].append(work[name](piece))
             seconds[name].append(time.perf_counter() - started)
@@ -126,8 +127,18 @@ def probabilities(classifier: Classifier, means: Array) -> Array:
 
 
 def sentence(all_of: dict[str, Embed]) -> list[Result]:
-    seconds, _ = in_turn(dict(all_of), [[SENTENCE]] * (RUNS + 10), pause=PAUSE)
-    medians = {name: statistics.median(found[10:]) for name, found in seconds.items()}
+    def several(embed: Embed) -> list[float]:
+        time.sleep(PAUSE)
+        seconds = []
+        for _ in range(UNCOUNTED + TIMES):
+            started = time.perf_counter()
+            embed([SENTENCE])
+            seconds.append(time.perf_counter() - started)
+        return seconds[UNCOUNTED:]
+
+    work = {name: lambda _, embed=embed: several(embed) for name, embed in all_of.items()}
+    _, found = in_turn(work, range(RUNS // TIMES))
+    medians = {name: statistics.median(itertools.chain(*parts)) for name, parts in found.items()}
     return [
         {
             "work": f"one 12-word sentence, text to vector, median of {RUNS}, {name}", "seconds": median,
