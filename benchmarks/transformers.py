@@ -8,9 +8,9 @@ that are not named keep their figures of the same day and commit.
 Each slice of the reviews goes through every contender in turn, and the turn's order moves on from slice to
 slice, so that a busy moment strikes all of them alike. What is timed is text to the mean of its tokens'
 vectors, tokenizer included; the probabilities are the film-review classifier's, from those means. A single
-sentence is read several times in a row by each contender, after a pause in which the threads of the one before
-go to sleep (they would run in circles, waiting for work, on the cores of the next), and the first times, which
-fetch its weights, are not counted.
+sentence is read several times in a row by each contender, after a pause in which the threads of the one
+before go to sleep (they would run in circles, waiting for work, on the cores of the next); the first times,
+which fetch its weights, are not counted.
 """
 
 from __future__ import annotations
