@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from cutaway.core.errors import DivergedError, UsageError
+from cutaway.core.memory import freed_memory_kept
 from cutaway.training.checkpoints import Checkpoints
 from cutaway.training.history import Epoch, History, Listener, Step
 from cutaway.training.optimizer import OptimizerSettings, adamw, clip, rate_at
@@ -152,9 +153,11 @@ def fit(
     """
     training = Training(task, settings, listen, group)
     if checkpoints is None:
-        return training.go()
+        with freed_memory_kept():
+            return training.go()
     stop = Stop()
-    with checkpoints.held() if group.rank == 0 else nullcontext(), stop.listening():
+    held = checkpoints.held() if group.rank == 0 else nullcontext()
+    with held, stop.listening(), freed_memory_kept():
         saving = Saving(training, checkpoints, stop)
         saving.resume()
         return training.go(saving)

@@ -34,10 +34,8 @@ class StepBlock:
     def __init__(self, block: Block) -> None:
         self.config = block.config
         together = (block.query, block.key, block.value)
-        self._together = (
-            torch.cat([layer.weight.detach() for layer in together]),  # (3 D, D)
-            torch.cat([layer.bias.detach() for layer in together]),  # (3 D)
-        )
+        weight = torch.cat([layer.weight.detach() for layer in together])
+        self._together = (weight, torch.cat([layer.bias.detach() for layer in together]))
         self._output, self._up, self._down = (
             (layer.weight.detach(), layer.bias.detach()) for layer in (block.output, block.up, block.down)
         )
