@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page
+    from playwright.sync_api import Page, Route
     from tests.lab.conftest import Server, Watched
 
 pytestmark = pytest.mark.browser
@@ -112,4 +112,21 @@ def test_markup_in_every_field_stays_text(server: Server, watched: Watched) -> N
     page.wait_for_selector("main [role=alert]", timeout=60_000)
     assert page.locator("main img, main script").count() == 0
     assert page.evaluate("window.violations") == []
+    assert ours(watched) == []
+
+
+def test_a_page_that_is_told_to_wait_comes_again(server: Server, watched: Watched) -> None:
+    page, told = watched.page, []
+
+    def answer(route: Route) -> None:
+        told.append(route.request.url)
+        if len(told) > 2:
+            return route.continue_()
+        headers = {"retry-after": "0", "content-type": "application/json"}
+        return route.fulfill(status=429, headers=headers, body='{"error": "too many texts are waiting"}')
+
+    page.route("**/api/figures/cut", answer)
+    opened(page, f"{server.address}/tokenization")
+    assert len(told) == 3
+    assert page.locator("main [role=alert]").count() == 0
     assert ours(watched) == []

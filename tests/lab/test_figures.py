@@ -48,8 +48,8 @@ def figures() -> dict[str, Figure]:
     )
 
     return {
-        "bench": transformers.bench(SENTENCE, layer=3, head=5),
-        "first layer": transformers.bench(SENTENCE, layer=1, head=12),
+        "bench": transformers.bench(SENTENCE, transformers.Bench(layer=3, head=5)),
+        "first layer": transformers.bench(SENTENCE, transformers.Bench(layer=1, head=12)),
         "memory": recurrent.memory(SENTENCE, unit=7),
         "tug": embeddings.tug(CORPUS, ["the", "king", "rules"], center=1, negatives=["dog", "bone"])[-1],
         "analogy": embeddings.analogy(["king", "woman"], ["man"]),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import os
 import signal
 import socket
 import time
@@ -81,11 +82,21 @@ def test_a_text_over_the_limit_over_a_real_connection(server: Any) -> None:
     connection.close()
 
 
-def test_a_healthy_page_is_served_beside_two_hundred_slow_connections(server: Any) -> None:
+@pytest.mark.parametrize(
+    "begun",
+    [
+        pytest.param(b"GET / HTTP/1.1\r\nHost: 127.0", id="heads that never end"),
+        pytest.param(
+            b"POST /api/tour HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 10\r\n\r\n{", id="half bodies"
+        ),
+    ],
+)
+def test_a_healthy_page_is_served_beside_two_hundred_slow_connections(server: Any, begun: bytes) -> None:
+    before = resident(server.process.pid)
     slow = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(200)]
     try:
         for one in slow:
-            one.sendall(b"POST /api/tour HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 10\r\n\r\n{")
+            one.sendall(begun)
         started = time.perf_counter()
         connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
         connection.request("GET", "/api/health")
@@ -93,9 +104,16 @@ def test_a_healthy_page_is_served_beside_two_hundred_slow_connections(server: An
         connection.close()
         # Not a benchmark: the bodies above take 15 s to be given up.
         assert time.perf_counter() - started < 5
+        assert resident(server.process.pid) - before < 64e6
     finally:
         for one in slow:
             one.close()
+
+
+def resident(process: int) -> int:
+    """Bytes of memory that a process holds."""
+    pages = int(Path(f"/proc/{process}/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE")
 
 
 def test_an_answer_does_not_wait_for_the_one_before_to_be_acknowledged() -> None:

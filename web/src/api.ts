@@ -44,16 +44,29 @@ export async function fetchTour(body: Uint8Array<ArrayBuffer>, signal: AbortSign
   return (await ask("/api/tour", { method: "POST", headers, body, signal })) as Tour;
 }
 
+/** Where others wait already the lab says when to come again; a wait longer than this is the reader's to decide. */
+const LONGEST_WAIT = 3;
+const MOST_TRIES = 5;
+
 export async function ask(path: string, init: RequestInit): Promise<unknown> {
   let response: Response;
   try {
-    response = await fetch(path, init);
+    response = await inTurn(path, init);
     if (response.ok) return await response.json();
   } catch (error) {
     if (init.signal?.aborted) throw error;
     throw new ApiError("gone", `No answer from the lab at ${location.host}. Start “cutaway lab” again; your text stays here.`);
   }
   throw new ApiError("refused", await reasonOf(response));
+}
+
+async function inTurn(path: string, init: RequestInit, tries = MOST_TRIES): Promise<Response> {
+  const response = await fetch(path, init);
+  const seconds = Number(response.headers.get("retry-after") ?? Infinity);
+  if (response.status !== 429 || seconds > LONGEST_WAIT || tries <= 1) return response;
+  await new Promise((wake) => setTimeout(wake, 1000 * seconds));
+  init.signal?.throwIfAborted();
+  return inTurn(path, init, tries - 1);
 }
 
 async function reasonOf(response: Response): Promise<string> {

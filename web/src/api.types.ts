@@ -15,6 +15,7 @@ export interface Analogy {
   index?: number[];
   positive: string[];
   negative?: string[];
+  vectors?: string;
 }
 
 /** A figure: `python` makes the same in a notebook, `answers` are the arrays that can be asked why. */
@@ -35,15 +36,18 @@ export interface Atlas {
   array?: string | null;
   index?: number[];
   text: string;
+  run?: string;
 }
 
-/** A text, and the head that reads it. */
+/** A text, the head that reads it, and what is set by hand in it. */
 export interface Bench {
   array?: string | null;
   index?: number[];
   text: string;
   layer?: number;
   head?: number;
+  run?: string;
+  edits?: Number[];
 }
 
 /** One attention head, and how many there are; tokens that the model had no room for. */
@@ -239,6 +243,25 @@ export interface Group {
   sum: number;
 }
 
+/** Words behind a mask: at which token, of how many masks, out of how many words. */
+export interface GuessAnswer {
+  trace: Trace;
+  python: string;
+  sources: Record<string, Source>;
+  answers: string[];
+  place: number;
+  masks: number;
+  vocabulary: number;
+}
+
+/** A text with a mask, and the pretrained model that guesses what stands behind it. */
+export interface Guessing {
+  array?: string | null;
+  index?: number[];
+  text: string;
+  model: string;
+}
+
 /** One attention head. */
 export interface Head {
   layer: number;
@@ -279,7 +302,7 @@ export interface JobAnswer {
   last: Record<string, unknown> | null;
 }
 
-/** One name of the catalog. */
+/** One name of the catalog: where it is here, and whether all of it or its tokenizer alone. */
 export interface Known {
   name: string;
   kind: string;
@@ -288,6 +311,7 @@ export interface Known {
   citation: string;
   bytes: number;
   here: string | null;
+  whole: boolean;
   get: string | null;
 }
 
@@ -316,6 +340,16 @@ export interface LanguageTraining {
   rate?: number;
 }
 
+/** Words laid flat: those that the table does not have, and how many neighbors are counted. */
+export interface MapAnswer {
+  trace: Trace;
+  python: string;
+  sources: Record<string, Source>;
+  answers: string[];
+  missing: string[];
+  near: number;
+}
+
 /** On how many examples one run alone was right, and how likely so uneven a split is. */
 export interface McNemar {
   first_only: number;
@@ -342,12 +376,13 @@ export interface Measured {
   bins: Bin[];
 }
 
-/** A text, and the unit whose memory is split. */
+/** A text, the LSTM that reads it, and the unit whose memory is split. */
 export interface Memory {
   array?: string | null;
   index?: number[];
   text: string;
   unit?: number;
+  model?: string;
 }
 
 /** A cell's memory: how many units there are, and the heaviest at the end; words that were not read. */
@@ -367,6 +402,14 @@ export interface Neighbor {
   cosine: number;
 }
 
+/** A number of a head that is set by hand. */
+export interface Number {
+  array: "q" | "k" | "v" | "scores";
+  row: number;
+  column: number;
+  value: number;
+}
+
 /** A token with its id. */
 export interface NumberedToken {
   start: number;
@@ -374,6 +417,21 @@ export interface NumberedToken {
   token: string;
   word: number | null;
   id: number;
+}
+
+/** One thing that a figure can be drawn of: what to ask with, and what people call it. */
+export interface Offered {
+  name: string;
+  said: string;
+}
+
+/** What the rooms' figures can be drawn of, whether it came with the package or was trained here. */
+export interface Offers {
+  vectors: Offered[];
+  readers: Offered[];
+  writers: Offered[];
+  classifiers: Offered[];
+  guessers: Offered[];
 }
 
 /** An array: its bytes, little-endian, in base64. */
@@ -391,6 +449,7 @@ export interface Parts {
   index?: number[];
   text: string;
   replacement?: "zero" | "mean";
+  run?: string;
 }
 
 /** An answer divided among what was written towards it: the groups sum to `total`. */
@@ -667,6 +726,7 @@ export interface Valve {
   word?: number;
   unit?: number;
   value?: number;
+  model?: string;
 }
 
 /** A gate set by hand: where it had stood, and the label whose probability `answers` holds. */
@@ -714,6 +774,14 @@ export interface Word {
   text: string;
 }
 
+/** The reader's own words, and whose vectors are laid flat. */
+export interface WordMap {
+  array?: string | null;
+  index?: number[];
+  words: string[];
+  vectors?: string;
+}
+
 /** One word of the sentence and its nearest words. */
 export interface WordNeighbors {
   word: number;
@@ -728,6 +796,7 @@ export interface Routes {
   "POST /api/figures/cut": { body: Cut; answer: CutAnswer | Why };
   "POST /api/figures/tug": { body: Tug; answer: TugAnswer | Why };
   "POST /api/figures/analogy": { body: Analogy; answer: Answer | Why };
+  "POST /api/figures/map": { body: WordMap; answer: MapAnswer | Why };
   "POST /api/figures/memory": { body: Memory; answer: MemoryAnswer | Why };
   "POST /api/figures/bench": { body: Bench; answer: BenchAnswer | Why };
   "POST /api/figures/adapter": { body: Adapter; answer: Answer | Why };
@@ -737,7 +806,9 @@ export interface Routes {
   "POST /api/figures/fading": { body: Fading; answer: FadingAnswer | Why };
   "POST /api/figures/atlas": { body: Atlas; answer: Answer | Why };
   "POST /api/figures/parts": { body: Parts; answer: PartsAnswer | Why };
+  "POST /api/figures/guess": { body: Guessing; answer: GuessAnswer | Why };
   "GET /api/catalog": { body: null; answer: Known[] };
+  "GET /api/offers": { body: null; answer: Offers };
   "GET /api/jobs": { body: null; answer: JobAnswer[] };
   "POST /api/jobs": { body: Asked; answer: JobAnswer };
   "GET /api/jobs/{name}": { body: null; answer: JobAnswer };

@@ -118,6 +118,21 @@ class BenchAnswer(Answer):
     left_out: int
 
 
+class MapAnswer(Answer):
+    """Words laid flat: those that the table does not have, and how many neighbors are counted."""
+
+    missing: list[str]
+    near: int
+
+
+class GuessAnswer(Answer):
+    """Words behind a mask: at which token, of how many masks, out of how many words."""
+
+    place: int
+    masks: int
+    vocabulary: int
+
+
 class Group(Answered):
     """Parts of one kind, and what they come to."""
 

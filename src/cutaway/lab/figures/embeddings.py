@@ -6,7 +6,6 @@ Legend: C inputs, S outputs, D dimensions, W words.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,28 +13,17 @@ import numpy as np
 from cutaway.core.errors import DataError, UsageError
 from cutaway.core.trace import Recorder, Trace
 from cutaway.lab.figures.figure import Explainer, Figure, literal
+from cutaway.lab.figures.flat_map import GLOVE, lay_flat, load_line, vectors_of, whys_of_map
 from cutaway.lab.figures.why import Parts, products, sigma, single
 
 if TYPE_CHECKING:
-    from cutaway.embeddings.vectors import WordVectors
     from cutaway.embeddings.word2vec import Word2Vec
 
-VECTORS = "glove-6b-50d"
 TIMES = 24
 EPOCHS = 40
 MOST_CHARACTERS = 20_000
-
-
-@cache
-def vectors_of(name: str) -> WordVectors:
-    """Return a table of vectors, opened once a process.
-
-    Args:
-        name: a catalog name.
-    """
-    from cutaway.embeddings.vectors import WordVectors
-
-    return WordVectors.load(name)
+# Neighbors of an analogy's word that its map may keep.
+NEAR = 3
 
 
 def tug(corpus: str, sentence: Sequence[str], *, center: int, negatives: Sequence[str]) -> list[Figure]:
@@ -121,17 +109,20 @@ def _python_tug(
     )
 
 
-def analogy(positive: Sequence[str], negative: Sequence[str], *, count: int = 8) -> Figure:
+def analogy(
+    positive: Sequence[str], negative: Sequence[str], *, count: int = 8, vectors: str = GLOVE
+) -> Figure:
     """Trace an analogy, and lay its words flat beside the true cosines.
 
     Args:
         positive: words that are added.
         negative: words that are subtracted.
         count: how many neighbors.
+        vectors: whose table.
 
     Returns:
-        The trace of `WordVectors.trace_most_similar`; `map` (W, 2) by PCA of the unit vectors of the query
-        words, the sum and the neighbors; `truth` (W, W), their cosines in all dimensions.
+        The trace of `WordVectors.trace_most_similar`, and of `lay_flat` for the query words, the neighbors
+        and the sum.
 
     Raises:
         UsageError: fewer than 1 or more than 6 words were given.
@@ -140,72 +131,28 @@ def analogy(positive: Sequence[str], negative: Sequence[str], *, count: int = 8)
         raise UsageError(
             f"{len(positive)} words to add and {len(negative)} to subtract: give 1 to 6, one of them added"
         )
-    table = vectors_of(VECTORS)
+    table = vectors_of(vectors)
     inner = table.trace_most_similar(list(positive), list(negative), topn=count)
     found = [str(word) for word in inner.table("neighbors").column("word")]
     words = list(dict.fromkeys([*positive, *negative, *found]))
     rec = Recorder(inner.title)
     rec.include(inner)
     rows = np.stack([*(table[word].astype(np.float64) for word in words), inner["query"]])  # (W, D)
-    units = rows / np.sqrt((rows**2).sum(axis=1, keepdims=True))  # (W, D)
-    rec.label("point", [*words, "the sum"])
-    rec.label("other", [*words, "the sum"])
-    centered = units - units.mean(axis=0)  # (W, D)
-    _, _, axes = np.linalg.svd(centered, full_matrices=False)
-    rec.keep(
-        "map",
-        centered @ axes[:2].T,
-        axes=("point", "axis"),
-        formula="X = U S Vᵀ of centered unit vectors; U S [:, :2]",
-    )
-    rec.keep("points", units, axes=("point", "dimension"), formula="u = v / |v|", inputs=("vectors", "query"))
-    truth = rec.keep(
-        "truth", units @ units.T, axes=("point", "other"), formula="cos = uᵀ u", inputs=("points",)
-    )
-    rec.keep(
-        "kept",
-        _overlap(truth, rec),
-        axes=("point",),
-        formula="share of the 3 nearest in all dimensions among the 3 nearest on the map",
-        inputs=("truth", "map"),
-    )
+    lay_flat(rec, [*words, "the sum"], rows, near=min(NEAR, len(words)))
+    trace = rec.finish()
     return Figure(
-        trace=rec.finish(),
-        python=_python_analogy(positive, negative, count),
-        whys=_whys_of_analogy(rec.finish()),
+        trace=trace,
+        python=_python_analogy(positive, negative, count, vectors),
+        whys=whys_of_map(trace),
     )
 
 
-def _overlap(truth: np.ndarray, rec: Recorder) -> np.ndarray:
-    """Return, for each point, how many of its 3 nearest the map keeps near."""
-    flat = rec.finish()["map"]
-    apart = np.sqrt(((flat[:, None] - flat[None]) ** 2).sum(axis=2))  # (W, W)
-    near = min(3, len(flat) - 1)
-    shares = []
-    for at in range(len(flat)):
-        others = [other for other in range(len(flat)) if other != at]
-        true = set(sorted(others, key=lambda other: -truth[at, other])[:near])
-        drawn = set(sorted(others, key=lambda other: apart[at, other])[:near])
-        shares.append(len(true & drawn) / near)
-    return np.array(shares)
-
-
-def _whys_of_analogy(trace: Trace) -> dict[str, Explainer]:
-    units = trace["points"]
-
-    def cosine(at: tuple[int, ...]) -> Parts:
-        names = [f"dimension {number}" for number in range(units.shape[1])]
-        return Parts(terms=products(names, ("a", "b"), units[at[0]], units[at[1]]))
-
-    return {"truth": cosine}
-
-
-def _python_analogy(positive: Sequence[str], negative: Sequence[str], count: int) -> str:
+def _python_analogy(positive: Sequence[str], negative: Sequence[str], count: int, vectors: str) -> str:
     words = f"{literal(list(positive))}, {literal(list(negative))}"
     return "\n".join(
         (
             "import cutaway",
-            f"vectors = cutaway.WordVectors.load({literal(VECTORS)})",
+            load_line(vectors),
             f"trace = vectors.trace_most_similar({words}, topn={count})",
             'trace.table("neighbors").rows',
         )

@@ -6,6 +6,7 @@ Legend: L layers, H heads, T tokens.
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -13,7 +14,7 @@ import numpy as np
 from cutaway.core.errors import UsageError
 from cutaway.core.trace import NamedArray, Recorder, Trace
 from cutaway.lab.figures.figure import Explainer, Figure, literal
-from cutaway.lab.figures.transformers import CLASSIFIER, encoder_of
+from cutaway.lab.figures.finetuning import MODEL, classifier_of, python_name
 from cutaway.lab.figures.why import Parts, products, single
 
 if TYPE_CHECKING:
@@ -23,19 +24,19 @@ Replacement = Literal["zero", "mean"]
 MEASURES = ("previous", "next", "first", "separator", "same", "entropy")
 
 
-def atlas(text: str, *, model: str = CLASSIFIER) -> Figure:
+def atlas(text: str, *, place: str | Path = MODEL) -> Figure:
     """Measure where every head of every layer looks.
 
     Args:
         text: any string with a word in it.
-        model: a classifier's name.
+        place: a catalog name or a run's folder.
 
     Returns:
         `weights` (L, H, T, T) in steps of 1/255, for pictures; and the measures of `measure_heads`, (L, H).
     """
     from cutaway.transformers.heads import measure_heads
 
-    whole = encoder_of(model).trace(text)
+    whole = classifier_of(place).trace(text)
     measured = measure_heads(whole)
     coarse = NamedArray(
         name="weights",
@@ -48,7 +49,7 @@ def atlas(text: str, *, model: str = CLASSIFIER) -> Figure:
         steps=(whole.step("weights"), *measured.steps),
         labels={axis: whole.labels[axis] for axis in ("query", "key")},
     )
-    return Figure(trace=trace, python=_python_atlas(text, model), whys=_whys_of_atlas(whole))
+    return Figure(trace=trace, python=_python_atlas(text, place), whys=_whys_of_atlas(whole))
 
 
 def _whys_of_atlas(whole: Trace) -> dict[str, Explainer]:
@@ -78,13 +79,13 @@ def _whys_of_atlas(whole: Trace) -> dict[str, Explainer]:
     return {name: of(name) for name in counted}
 
 
-def answer(text: str, *, replacement: Replacement = "zero", model: str = CLASSIFIER) -> Figure:
+def answer(text: str, *, replacement: Replacement = "zero", place: str | Path = MODEL) -> Figure:
     """Divide an answer among all that was written on the way to it, and take every part out once.
 
     Args:
         text: any string with a word in it.
         replacement: what stands in a part's place when it is taken out; see `ablate`.
-        model: a classifier's name, of two labels.
+        place: a catalog name or a run's folder; of two labels.
 
     Returns:
         `written` and `without` (L, H + 1), heads and behind them the feed-forward layer: what each wrote, and
@@ -100,17 +101,17 @@ def answer(text: str, *, replacement: Replacement = "zero", model: str = CLASSIF
     from cutaway.transformers.questions import why_mean
     from cutaway.transformers.rollout import rollout
 
-    classifier = encoder_of(model)
+    classifier = classifier_of(place)
     labels = classifier.settings.labels
     if len(labels) != 2:
-        raise UsageError(f"{model} has {len(labels)} labels: this figure divides the difference of two")
+        raise UsageError(f"this model has {len(labels)} labels: this figure divides the difference of two")
     whole = classifier.trace(text)
     tokens = whole.labels["token"]
     question = why_mean(classifier.encoder, whole["ids"], classifier.head, 1, against=0, tokens=tokens)
     rec = Recorder(f"logit of {labels[1]} − logit of {labels[0]}")
     for made in (ledger(question), switchboard(question, replacement=replacement), rollout(whole)):
         rec.include(made)
-    return _finish(rec, question, gradient_times_input(question), _python_answer(text, model))
+    return _finish(rec, question, gradient_times_input(question), _python_answer(text, place))
 
 
 def _finish(rec: Recorder, question: Question, slopes: Trace, python: str) -> Figure:
@@ -183,24 +184,24 @@ def _whys_of_answer(trace: Trace) -> dict[str, Explainer]:
     return {"written": written, "without": without, "rollout": rolled, "total": total}
 
 
-def _python_atlas(text: str, model: str) -> str:
+def _python_atlas(text: str, place: str | Path) -> str:
     return "\n".join(
         (
             "import cutaway",
             "from cutaway.transformers.heads import measure_heads",
-            f"trace = cutaway.Classifier.load({literal(model)}).trace({literal(text)})",
+            f"trace = cutaway.Classifier.load({python_name(place)}).trace({literal(text)})",
             'measure_heads(trace)["previous"]',
         )
     )
 
 
-def _python_answer(text: str, model: str) -> str:
+def _python_answer(text: str, place: str | Path) -> str:
     return "\n".join(
         (
             "import cutaway",
             "from cutaway.transformers.ledger import ledger",
             "from cutaway.transformers.questions import why_mean",
-            f"model = cutaway.Classifier.load({literal(model)})",
+            f"model = cutaway.Classifier.load({python_name(place)})",
             f"trace = model.trace({literal(text)})",
             'question = why_mean(model.encoder, trace["ids"], model.head, 1, against=0)',
             'ledger(question)["head_part"]  # all parts sum to question.answer()',

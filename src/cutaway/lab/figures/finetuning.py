@@ -65,7 +65,7 @@ def adapter(*, layer: int, target: str, place: str | Path = MODEL) -> Figure:
     python = "\n".join(
         (
             "from cutaway.finetuning.lora_trace import trace_adapter",
-            f"trace = trace_adapter({_name(place)}, layer={layer}, target={literal(target)})",
+            f"trace = trace_adapter({python_name(place)}, layer={layer}, target={literal(target)})",
             'trace["change"]  # (α / r) B A',
         )
     )
@@ -117,7 +117,9 @@ def prediction(text: str, *, place: str | Path = MODEL) -> Figure:
             for token, _, start, end in whole.table("tokens").rows
         ],
     }
-    python = f"import cutaway\ntrace = cutaway.Classifier.load({_name(place)}).trace({literal(text)})\ntrace"
+    python = (
+        f"import cutaway\ntrace = cutaway.Classifier.load({python_name(place)}).trace({literal(text)})\ntrace"
+    )
     python += '["probabilities"]'
     return Figure(trace=trace, python=python, whys=_whys(trace, found), more=more)
 
@@ -167,5 +169,10 @@ def _whys(trace: Trace, found: Trace) -> dict[str, Explainer]:
     return {"logits": logit, "probabilities": probability, "attribution": attribution}
 
 
-def _name(place: str | Path) -> str:
-    return literal(str(place)) if isinstance(place, str) else f"Path({literal(str(place))})"
+def python_name(place: str | Path) -> str:
+    """Return a place as a line of Python names it.
+
+    Args:
+        place: a catalog name or a run's folder.
+    """
+    return literal(str(place))

@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from cutaway.core.errors import DataError, UsageError
+from cutaway.core.errors import UsageError
 from cutaway.core.trace import Recorder, Trace
 from cutaway.lab.figures.figure import Explainer, Figure, literal
-from cutaway.lab.figures.recurrent import GATES, MODEL, MOST_WORDS, reader_of
+from cutaway.lab.figures.offered import READER
+from cutaway.lab.figures.reading import read_text, reader_of
+from cutaway.lab.figures.recurrent import GATES
 from cutaway.lab.figures.why import Parts, single
 
 if TYPE_CHECKING:
@@ -44,7 +46,7 @@ class Valve:
     value: float
 
 
-def valve(text: str, setting: Valve, *, model: str = MODEL) -> Figure:
+def valve(text: str, setting: Valve, *, model: str = READER) -> Figure:
     """Read a text twice, as it is and with a gate set by hand, and say what changes from there on.
 
     Args:
@@ -55,20 +57,12 @@ def valve(text: str, setting: Valve, *, model: str = MODEL) -> Figure:
     Returns:
         `answers` (2, T): P(the last label) if the text ended after each word, plain and changed; `lengths`
         (T): how far the hidden state moved; `change_hidden`, `change_cell` (T, H).
-
-    Raises:
-        DataError: there is no word in the text.
-        UsageError: there is no such gate, word, unit or value.
     """
     from cutaway.recurrent.rows import Override
     from cutaway.recurrent.what_if import what_if
-    from cutaway.tokenization.word_spans import word_spans
 
-    words = word_spans(text)[:MOST_WORDS]
-    if not words:
-        raise DataError("the text holds no word: type a sentence")
-    read = reader_of(model)
-    plain = read.trace(words)
+    whole, read = read_text(text, model), reader_of(model)
+    plain = whole.trace
     read_words = plain.labels["position"]
     layer, units = read.model.lstm, plain["hidden"].shape[1]
     _check(setting, len(read_words), units)
@@ -91,7 +85,7 @@ def valve(text: str, setting: Valve, *, model: str = MODEL) -> Figure:
     drawn = ("answers", "lengths", "change_hidden", "change_cell")
     return Figure(
         trace=trace,
-        python=_python_valve(text, setting, model),
+        python=_python_valve(whole.python, setting),
         whys=_whys(trace, plain),
         more=more,
         drawn=drawn,
@@ -161,7 +155,7 @@ def fading(gate_bias: float) -> Figure:
     return Figure(trace=trace, python=_python_fading(gate_bias), more={"lines": list(LINES)})
 
 
-def _python_valve(text: str, setting: Valve, model: str) -> str:
+def _python_valve(reading: Sequence[str], setting: Valve) -> str:
     units = 'range(trace["hidden"].shape[1])' if setting.unit < 0 else f"({setting.unit},)"
     override = (
         f"Override(gate={literal(setting.gate)}, step={setting.word}, unit=unit, value={setting.value!r})"
@@ -169,12 +163,9 @@ def _python_valve(text: str, setting: Valve, model: str) -> str:
     return "\n".join(
         (
             "import torch",
-            "from cutaway.finetuning.reader import Reader",
+            *reading,
             "from cutaway.recurrent.rows import Override",
             "from cutaway.recurrent.what_if import what_if",
-            "from cutaway.tokenization.word_spans import word_spans",
-            f"reader = Reader.load({literal(model)})",
-            f"trace = reader.trace(word_spans({literal(text)})[:{MOST_WORDS}])",
             f"gates = [{override} for unit in {units}]",
             'what_if(reader.model.lstm, torch.tensor(trace["inputs"]), gates)["change_hidden"]',
         )

@@ -7,66 +7,46 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cutaway.core.errors import DataError, UsageError
+from cutaway.core.errors import UsageError
 from cutaway.core.trace import Recorder, Trace
-from cutaway.lab.figures.figure import Explainer, Figure, literal
+from cutaway.lab.figures.figure import Explainer, Figure
+from cutaway.lab.figures.offered import READER
+from cutaway.lab.figures.reading import ReadText, read_text
 from cutaway.lab.figures.why import Parts, Term, products, sigma, single
 from cutaway.recurrent.lineage import lineage
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from cutaway.finetuning.reader import Reader
+    from cutaway.recurrent.lstm import LSTM
 
     Floats = NDArray[np.floating]
 
-MODEL = "lstm-sentiment"
-MOST_WORDS = 64
 GATES = {"input_gate": 0, "forget_gate": 1, "candidate": 2, "output_gate": 3}
 
 
-@cache
-def reader_of(name: str) -> Reader:
-    """Return a recurrent classifier, loaded once a process.
-
-    Args:
-        name: a catalog name or a run.
-    """
-    from cutaway.finetuning.reader import Reader
-
-    return Reader.load(name)
-
-
-def memory(text: str, *, unit: int, model: str = MODEL) -> Figure:
+def memory(text: str, *, unit: int, model: str = READER) -> Figure:
     """Read a text, and split the state of one unit into old writes.
 
     Args:
-        text: up to 64 words of it are read.
+        text: up to 64 words or characters of it are read.
         unit: which of the cell's units, from 0; the triangle is that unit's.
-        model: a recurrent classifier's name.
+        model: an LSTM's name; see `read_text`.
 
     Returns:
         The gates, cell and hidden state (T, H) of every unit; `shares` (T, T) over all units; `triangle`
         (T, T), the lineage of the one unit, whose rows sum to `cell`.
 
     Raises:
-        DataError: there is no word in the text.
         UsageError: there is no such unit.
     """
-    from cutaway.tokenization.word_spans import word_spans
-
-    whole_text = word_spans(text)
-    words = whole_text[:MOST_WORDS]
-    if not words:
-        raise DataError("the text holds no word: type a sentence")
-    read = reader_of(model)
-    plain = read.trace(words)
-    units = plain["cell"].shape[1]
+    read = read_text(text, model)
+    plain = read.trace
+    words, units = plain.labels["position"], plain["cell"].shape[1]
     if not 0 <= unit < units:
         raise UsageError(f"unit {unit}: this model has the units 0 to {units - 1}")
     rec = Recorder(f"memory of unit {unit}: {len(words)} words")
@@ -82,9 +62,8 @@ def memory(text: str, *, unit: int, model: str = MODEL) -> Figure:
         inputs=("forget_gate", "input_gate", "candidate"),
     )
     figure = rec.finish()
-    left_out = len(whole_text) - len(plain.labels["position"])
-    more = {"units": units, "telling": _telling(whole), "left_out": left_out}
-    return Figure(trace=figure, python=_python(text, model, unit), whys=_whys(figure, read, unit), more=more)
+    more = {"units": units, "telling": _telling(whole), "left_out": read.left_out}
+    return Figure(trace=figure, python=_python(read, unit), whys=_whys(figure, read.layer, unit), more=more)
 
 
 def _telling(trace: Trace) -> list[int]:
@@ -92,7 +71,7 @@ def _telling(trace: Trace) -> list[int]:
     return [int(at) for at in np.abs(trace["cell"][-1]).argsort()[::-1][:12]]
 
 
-def _whys(trace: Trace, read: Reader, unit: int) -> dict[str, Explainer]:
+def _whys(trace: Trace, layer: LSTM, unit: int) -> dict[str, Explainer]:
     f, i, g, o, c = (
         trace[name] for name in ("forget_gate", "input_gate", "candidate", "output_gate", "cell")
     )
@@ -120,12 +99,11 @@ def _whys(trace: Trace, read: Reader, unit: int) -> dict[str, Explainer]:
         return Parts(terms=products(["let out"], ("o", "tanh c"), [o[t, u]], [math.tanh(c[t, u])]))
 
     whys: dict[str, Explainer] = {"triangle": written, "cell": cell, "hidden": hidden}
-    return whys | {name: _gate(trace, read, name) for name in GATES}
+    return whys | {name: _gate(trace, layer, name) for name in GATES}
 
 
-def _gate(trace: Trace, read: Reader, name: str) -> Explainer:
+def _gate(trace: Trace, layer: LSTM, name: str) -> Explainer:
     """Say how a gate comes from the word's vector and the state before it."""
-    layer = read.model.lstm
     tensors = [tensor.detach().numpy() for tensor in layer.weights("_l0")]
     weight_ih, weight_hh, bias_ih, bias_hh = tensors
     x, h, units = trace["inputs"], trace["hidden"], trace["hidden"].shape[1]
@@ -147,13 +125,11 @@ def _numbered(name: str, count: int) -> Iterable[str]:
     return [f"{name} {at}" for at in range(count)]
 
 
-def _python(text: str, model: str, unit: int) -> str:
+def _python(read: ReadText, unit: int) -> str:
     return "\n".join(
         (
-            "from cutaway.finetuning.reader import Reader",
+            *read.python,
             "from cutaway.recurrent.lineage import lineage",
-            "from cutaway.tokenization.word_spans import word_spans",
-            f"trace = Reader.load({literal(model)}).trace(word_spans({literal(text)})[:{MOST_WORDS}])",
             f'lineage(trace)["lineage"][:, :, {unit}]  # row t sums to trace["cell"][t, {unit}]',
         )
     )

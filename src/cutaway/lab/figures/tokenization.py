@@ -3,25 +3,18 @@
 from __future__ import annotations
 
 from functools import cache
-from itertools import islice
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cutaway.catalog.entry import entries
-from cutaway.catalog.resolve import locate
 from cutaway.core.errors import DataError, UsageError
 from cutaway.core.text import scrub
 from cutaway.lab.figures.figure import Figure, literal
-from cutaway.lab.jobs.store import all_jobs, find_job, jobs_home
+from cutaway.lab.figures.offered import JOB, catalog_names, trained_folder, trained_names
 from cutaway.lab.jobs.trainings.tokenizer import FILE
 
 if TYPE_CHECKING:
     from cutaway.tokenization.tokenizer import Tokenizer
 
 MOST_CHARACTERS = 400
-# Tokenizers trained in the lab, by this and their job's id.
-JOB = "job-"
-MOST_JOBS = 5
 COLUMNS = {"tries": "wordpiece", "rank": "bpe", "score": "unigram"}
 
 
@@ -38,34 +31,11 @@ def tokenizer_of(name: str) -> Tokenizer:
     from cutaway.tokenization.tokenizer import Tokenizer
 
     if name.startswith(JOB):
-        return Tokenizer.load(_trained(name))
-    if name not in names():
-        raise UsageError(f"the lab has no tokenizer {name!r}: it has {', '.join(names())}")
+        return Tokenizer.load(trained_folder(name, FILE) / FILE)
+    names = catalog_names("tokenizer")
+    if name not in names:
+        raise UsageError(f"the lab has no tokenizer {name!r}: it has {', '.join(names)}")
     return Tokenizer.load(name)
-
-
-def names() -> list[str]:
-    """Return the tokenizers of the catalog that are on this machine."""
-    return [
-        known.name
-        for known in entries().values()
-        if "tokenizer" in (known.kind, *(source.part for source in known.sources))
-        and locate(known, "tokenizer")
-    ]
-
-
-def trained_names() -> list[str]:
-    """Return the newest tokenizers that were trained in the lab."""
-    made = (JOB + job.name for job in all_jobs(jobs_home()) if (job.out / FILE).is_file())
-    return list(islice(made, MOST_JOBS))
-
-
-def _trained(name: str) -> Path:
-    """Find the file of a tokenizer that was trained in the lab."""
-    path = find_job(jobs_home(), name.removeprefix(JOB)).out / FILE
-    if not path.is_file():
-        raise UsageError(f"{name!r} left no tokenizer: it was stopped, or trained something else")
-    return path
 
 
 def cut(text: str, *, tokenizer: str) -> Figure:
@@ -88,12 +58,12 @@ def cut(text: str, *, tokenizer: str) -> Figure:
     trace = tokenizer_of(tokenizer).trace(read)
     columns = trace.tables["steps"].columns if "steps" in trace.tables else ("tries",)
     kind = next((kind for column, kind in COLUMNS.items() if column in columns), "other")
-    beside = dict.fromkeys([*names(), tokenizer])
+    beside = dict.fromkeys([*catalog_names("tokenizer"), tokenizer])
     more = {
         "text": read,
         "left_out": max(0, len(text) - MOST_CHARACTERS),
         "kind": kind,
-        "tokenizers": list(dict.fromkeys([*beside, *trained_names()])),
+        "tokenizers": list(dict.fromkeys([*beside, *trained_names(FILE)])),
         "beside": [_beside(name, read) for name in beside],
     }
     return Figure(trace=trace, python=_python(read, tokenizer), more=more)
@@ -119,7 +89,7 @@ def _beside(name: str, text: str) -> dict[str, Any]:
 
 def _python(text: str, tokenizer: str) -> str:
     if tokenizer.startswith(JOB):
-        tokenizer = str(_trained(tokenizer))
+        tokenizer = str(trained_folder(tokenizer, FILE) / FILE)
     return "\n".join(
         (
             "import cutaway",

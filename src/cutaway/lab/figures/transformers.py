@@ -7,63 +7,70 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
-from functools import cache
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
 from cutaway.core.errors import UsageError
 from cutaway.core.trace import NamedArray, Trace
+from cutaway.lab.figures.editing import Edit, edited, lines_of
 from cutaway.lab.figures.figure import Explainer, Figure, literal
+from cutaway.lab.figures.finetuning import MODEL, classifier_of, python_name
 from cutaway.lab.figures.why import Parts, Term, products, single
 
 if TYPE_CHECKING:
     from cutaway.finetuning.classifier import Classifier
     from cutaway.transformers.block import Block
 
-CLASSIFIER = "sentiment"
 # Arrays with an entry for every layer and head; the bench shows one of them.
 BY_HEAD = ("q", "k", "v", "scores", "weights", "mixed")
 
 
-@cache
-def encoder_of(name: str) -> Classifier:
-    """Return a classifier, loaded once a process.
+@dataclass(frozen=True, kw_only=True)
+class Bench:
+    """One head, and what is set by hand in it.
 
-    Args:
-        name: a catalog name or a run.
+    Attributes:
+        layer: which, from 1.
+        head: which, from 1.
+        edits: numbers that are not the model's.
+        place: a catalog name or a run's folder.
     """
-    from cutaway.finetuning.classifier import Classifier
 
-    return Classifier.load(name)
+    layer: int
+    head: int
+    edits: Sequence[Edit] = ()
+    place: str | Path = MODEL
 
 
-def bench(text: str, *, layer: int, head: int, model: str = CLASSIFIER) -> Figure:
+def bench(text: str, setting: Bench) -> Figure:
     """Trace a text and keep one head.
 
     Args:
         text: any string with a word in it.
-        layer: which, from 1.
-        head: which, from 1.
-        model: a classifier's name.
+        setting: the head.
 
     Returns:
-        The arrays `x` (T, D), `q`, `k`, `v`, `mixed` (T, d), `scores`, `weights` (T, T).
+        The arrays `x` (T, D), `q`, `k`, `v`, `mixed` (T, d), `scores`, `weights` (T, T); and of `edited`, if
+        numbers are set.
 
     Raises:
         UsageError: there is no such layer or head.
     """
-    classifier = encoder_of(model)
+    classifier = classifier_of(setting.place)
     trace = classifier.trace(text)
     layers, heads = trace["weights"].shape[:2]
+    layer, head = setting.layer, setting.head
     if not (1 <= layer <= layers and 1 <= head <= heads):
         raise UsageError(f"layer {layer}, head {head}: this model has {layers} layers of {heads} heads")
-    one = _one_head(trace, layer - 1, head - 1)
-    whys = _whys(one, classifier, (layer - 1, head - 1))
+    plain = _one_head(trace, layer - 1, head - 1)
+    one = edited(plain, setting.edits) if setting.edits else plain
+    whys = _whys(one, classifier, (layer - 1, head - 1), setting.edits)
     return Figure(
         trace=one,
-        python=_python(text, model, layer, head),
+        python=_python(text, setting),
         whys=whys,
         more={"layers": layers, "heads": heads, "left_out": _left_out(classifier, text, one)},
     )
@@ -95,7 +102,9 @@ def _one_head(trace: Trace, layer: int, head: int) -> Trace:
     )
 
 
-def _whys(trace: Trace, classifier: Classifier, place: tuple[int, int]) -> dict[str, Explainer]:
+def _whys(
+    trace: Trace, classifier: Classifier, place: tuple[int, int], edits: Sequence[Edit]
+) -> dict[str, Explainer]:
     x, q, k, v, scores, weights = (trace[name] for name in ("x", "q", "k", "v", "scores", "weights"))
     tokens, size = trace.labels["key"], q.shape[1]
     units = [f"unit {at}" for at in range(size)]
@@ -126,7 +135,21 @@ def _whys(trace: Trace, classifier: Classifier, place: tuple[int, int]) -> dict[
         return Parts(terms=products(tokens, ("w", "v"), weights[row], v[:, unit]))
 
     makers = {name: _linear(classifier, name, place, x) for name in ("q", "k", "v")}
-    return {"scores": score, "weights": weight, "mixed": mixture, **makers}
+    whys = {"scores": score, "weights": weight, "mixed": mixture, **makers}
+    return {name: _by_hand(name, explainer, edits) for name, explainer in whys.items()}
+
+
+def _by_hand(name: str, explainer: Explainer, edits: Sequence[Edit]) -> Explainer:
+    """Answer for a number that is set by hand: it has no operands."""
+    given = {(edit.row, edit.column): edit.value for edit in edits if edit.array == name}
+
+    def asked(at: tuple[int, ...]) -> Parts:
+        row, column = at
+        if (row, column) in given:
+            return Parts(terms=[single("set by hand", given[row, column])])
+        return explainer(at)
+
+    return asked
 
 
 def _linear(classifier: Classifier, name: str, place: tuple[int, int], x: np.ndarray) -> Explainer:
@@ -146,10 +169,11 @@ def _linear(classifier: Classifier, name: str, place: tuple[int, int], x: np.nda
     return explainer
 
 
-def _python(text: str, model: str, layer: int, head: int) -> str:
-    lines: Sequence[str] = (
-        "import cutaway",
-        f"trace = cutaway.Classifier.load({literal(model)}).trace({literal(text)})",
-        f'trace["weights"][{layer - 1}, {head - 1}]  # rows look, columns are looked at',
-    )
-    return "\n".join(lines)
+def _python(text: str, setting: Bench) -> str:
+    layer, head = setting.layer - 1, setting.head - 1
+    load = f"trace = cutaway.Classifier.load({python_name(setting.place)}).trace({literal(text)})"
+    if not setting.edits:
+        last = f'trace["weights"][{layer}, {head}]  # rows look, columns are looked at'
+        return "\n".join(("import cutaway", load, last))
+    copies = f'q, k, v = (trace[name][{layer}, {head}].astype(float) for name in "qkv")'
+    return "\n".join(("import cutaway", "import numpy as np", load, copies, *lines_of(setting.edits)))

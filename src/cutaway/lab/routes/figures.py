@@ -5,17 +5,18 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Annotated, Any, Literal, Self
+from typing import Any
 
 from fastapi import APIRouter
 from fastapi.responses import Response
-from pydantic import BaseModel, ConfigDict, Field
 
 from cutaway.lab.answers.figures import (
     Answer,
     BenchAnswer,
     CutAnswer,
     FadingAnswer,
+    GuessAnswer,
+    MapAnswer,
     MemoryAnswer,
     PartsAnswer,
     PredictionAnswer,
@@ -24,121 +25,29 @@ from cutaway.lab.answers.figures import (
     Why,
 )
 from cutaway.lab.figures.figure import Figure
+from cutaway.lab.routes.figure_questions import (
+    Adapter,
+    Analogy,
+    Asked,
+    Atlas,
+    Bench,
+    Counting,
+    Cut,
+    Fading,
+    Guessing,
+    Labeling,
+    Memory,
+    Parts,
+    Tug,
+    Valve,
+    WordMap,
+)
 from cutaway.lab.turns import turns
 
 router = APIRouter(prefix="/api/figures")
 
 # Pages ask "why" of the figure that they show: the last few stay.
 KEPT = 16
-
-Text = Annotated[str, Field(max_length=200_000)]
-Words = Annotated[tuple[Annotated[str, Field(max_length=100)], ...], Field(max_length=40)]
-
-
-class Asked(BaseModel):
-    """What every question of a figure may hold: a cell that is asked why."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    array: str | None = Field(default=None, max_length=40)
-    index: Annotated[tuple[int, ...], Field(max_length=6)] = ()
-
-    def figure(self) -> Self:
-        """Return the figure that is asked for, without the question."""
-        return self.model_copy(update={"array": None, "index": ()})
-
-
-class Cut(Asked):
-    """A text and the tokenizer that cuts it."""
-
-    text: Text
-    tokenizer: str = Field(default="bpe-reviews", max_length=100)
-
-
-class Tug(Asked):
-    """A small text to learn from, and the step that is watched; `snapshot` is the one that is asked why."""
-
-    corpus: Text
-    sentence: Words
-    center: int
-    negatives: Words
-    snapshot: int = 0
-
-    def figure(self) -> Self:
-        """Return the training, whichever snapshot is asked."""
-        return super().figure().model_copy(update={"snapshot": 0})
-
-
-class Analogy(Asked):
-    """Words to add and to subtract."""
-
-    positive: Words
-    negative: Words = ()
-
-
-class Memory(Asked):
-    """A text, and the unit whose memory is split."""
-
-    text: Text
-    unit: int = 0
-
-
-class Bench(Asked):
-    """A text, and the head that reads it."""
-
-    text: Text
-    layer: int = 1
-    head: int = 1
-
-
-class Adapter(Asked):
-    """A trained classifier, and one of the layers that an adapter stands beside."""
-
-    run: str = Field(default="sentiment", max_length=200)
-    layer: int = Field(default=6, ge=1, le=1000)
-    target: str = Field(default="value", max_length=20)
-
-
-class Labeling(Asked):
-    """A text, and the trained classifier that answers."""
-
-    text: Text
-    run: str = Field(default="sentiment", max_length=200)
-
-
-class Counting(Asked):
-    """A small text whose words are counted, and fitted by GloVe."""
-
-    corpus: Text
-
-
-class Valve(Asked):
-    """A text, and one gate that is set by hand; unit −1 stands for all."""
-
-    text: Text
-    gate: Literal["forget_gate", "input_gate", "output_gate"] = "forget_gate"
-    word: int = 0
-    unit: int = -1
-    value: float = 0.0
-
-
-class Fading(Asked):
-    """How far open the gates of the networks stand whose gradients are measured."""
-
-    gate_bias: float = Field(default=2.0, ge=-10, le=10)
-
-
-class Atlas(Asked):
-    """A text that all heads read."""
-
-    text: Text
-
-
-class Parts(Asked):
-    """A text whose answer is divided, and what stands in the place of a part that is taken out."""
-
-    text: Text
-    replacement: Literal["zero", "mean"] = "zero"
 
 
 @router.post("/cut", response_model=CutAnswer | Why)
@@ -156,6 +65,12 @@ async def tug(asked: Tug) -> Response:
 @router.post("/analogy", response_model=Answer | Why)
 async def analogy(asked: Analogy) -> Response:
     """Return an analogy with its true cosines."""
+    return await _answer(asked)
+
+
+@router.post("/map", response_model=MapAnswer | Why)
+async def word_map(asked: WordMap) -> Response:
+    """Return words on a plane, and how many true neighbors each keeps."""
     return await _answer(asked)
 
 
@@ -213,6 +128,12 @@ async def parts(asked: Parts) -> Response:
     return await _answer(asked)
 
 
+@router.post("/guess", response_model=GuessAnswer | Why)
+async def guess(asked: Guessing) -> Response:
+    """Return the words that a model puts behind a mask."""
+    return await _answer(asked)
+
+
 async def _answer(asked: Asked) -> Response:
     return Response(await turns.run(lambda: _written(asked)), media_type="application/json")
 
@@ -238,46 +159,51 @@ def _made(asked: Asked) -> Sequence[Figure]:
     if isinstance(asked, Memory):
         from cutaway.lab.figures import recurrent
 
-        return [recurrent.memory(asked.text, unit=asked.unit)]
-    if isinstance(asked, Bench):
-        from cutaway.lab.figures import transformers
-
-        return [transformers.bench(asked.text, layer=asked.layer, head=asked.head)]
-    if isinstance(asked, Adapter | Labeling):
+        return [recurrent.memory(asked.text, unit=asked.unit, model=asked.model)]
+    if isinstance(asked, Adapter | Labeling | Bench | Atlas | Parts):
         return [_of_a_run(asked)]
+    if isinstance(asked, Guessing):
+        from cutaway.lab.figures.guessing import guessing
+
+        return [guessing(asked.text, model=asked.model)]
     if isinstance(asked, Valve | Fading):
         from cutaway.lab.figures import gates
 
         if isinstance(asked, Fading):
             return [gates.fading(asked.gate_bias)]
         setting = gates.Valve(gate=asked.gate, word=asked.word, unit=asked.unit, value=asked.value)
-        return [gates.valve(asked.text, setting)]
-    if isinstance(asked, Atlas | Parts):
-        from cutaway.lab.figures import explanations
-
-        if isinstance(asked, Atlas):
-            return [explanations.atlas(asked.text)]
-        return [explanations.answer(asked.text, replacement=asked.replacement)]
+        return [gates.valve(asked.text, setting, model=asked.model)]
     if isinstance(asked, Counting):
         from cutaway.lab.figures.counting import counting as count
 
         return [count(asked.corpus)]
-    from cutaway.lab.figures import embeddings
+    from cutaway.lab.figures import embeddings, flat_map
 
     if isinstance(asked, Tug):
         return embeddings.tug(asked.corpus, asked.sentence, center=asked.center, negatives=asked.negatives)
+    if isinstance(asked, WordMap):
+        return [flat_map.word_map(asked.words, vectors=asked.vectors)]
     assert isinstance(asked, Analogy)
-    return [embeddings.analogy(asked.positive, asked.negative)]
+    return [embeddings.analogy(asked.positive, asked.negative, vectors=asked.vectors)]
 
 
-def _of_a_run(asked: Adapter | Labeling) -> Figure:
+def _of_a_run(asked: Adapter | Labeling | Bench | Atlas | Parts) -> Figure:
     from cutaway.lab.experiments.reading import classifier_place
-    from cutaway.lab.figures import finetuning
+    from cutaway.lab.figures import explanations, finetuning, transformers
+    from cutaway.lab.figures.editing import Edit
 
     place = classifier_place(asked.run)
     if isinstance(asked, Adapter):
         return finetuning.adapter(layer=asked.layer, target=asked.target, place=place)
-    return finetuning.prediction(asked.text, place=place)
+    if isinstance(asked, Labeling):
+        return finetuning.prediction(asked.text, place=place)
+    if isinstance(asked, Atlas):
+        return explanations.atlas(asked.text, place=place)
+    if isinstance(asked, Parts):
+        return explanations.answer(asked.text, replacement=asked.replacement, place=place)
+    edits = [Edit(**edit.model_dump()) for edit in asked.edits]
+    setting = transformers.Bench(layer=asked.layer, head=asked.head, edits=edits, place=place)
+    return transformers.bench(asked.text, setting)
 
 
 def _json(value: Any) -> bytes:

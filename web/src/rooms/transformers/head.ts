@@ -5,6 +5,9 @@ import type { Label } from "../../charts/heatmap";
 import { touches, type Mark } from "../../marks/marks.svelte";
 import { number, text, type Column, type Row } from "../../charts/table";
 
+/** Counted from 1, as on the room's page; the API counts from 0. */
+export const nameOf = (head: Head) => `layer ${head.layer + 1}, head ${head.head + 1}`;
+
 export const headPath = (at: number) => (row: number, column: number) =>
   `transformers.heads.${at}.weights.${row}.${column}`;
 
