@@ -252,11 +252,17 @@ def run_finetuning() -> None:
 
 
 def run_lab() -> None:
-    from cutaway.lab.figures import embeddings, recurrent, transformers
+    from cutaway.core.trace import Recorder
+    from cutaway.lab.figures import embeddings, flat_map, guessing, recurrent, transformers
+    from cutaway.lab.figures.editing import Edit
+    from cutaway.transformers.tasks import MaskedWords
 
     embeddings.analogy(["king", "woman"], ["man"])
+    flat_map.word_map(["king", "queen", "dog", "cat", "bread"])
     recurrent.memory("Not bad at all", unit=1)
-    transformers.bench("Not bad at all", layer=2, head=3)
+    edits = [Edit(array="q", row=1, column=2, value=3.0)]
+    transformers.bench("Not bad at all", transformers.Bench(layer=2, head=3, edits=edits))
+    guessing.record_guess(Recorder("guess"), MaskedWords(small_bert()).eval(), ROWS[0], 1)
 
 
 def small_bert() -> Any:

@@ -86,7 +86,7 @@ def guessing(text: str, *, model: str) -> Figure:
         raise UsageError(f"there is no mask in the text: write {MASK} in the place of a word")
     place = int(places[0])
     rec = Recorder(f"what stands at token {place}")
-    _record(rec, task, read.ids, place)
+    record_guess(rec, task, read.ids, place)
     best = rec.finish()["best"]
     rec.label("word", [tokenizer.token_of(int(word)) for word in best])
     rec.label("token", read.tokens)
@@ -95,7 +95,15 @@ def guessing(text: str, *, model: str) -> Figure:
     return Figure(trace=trace, python=_python(text, model, mask), whys=_whys(trace), more=more)
 
 
-def _record(rec: Recorder, task: MaskedWords, ids: np.ndarray, place: int) -> None:
+def record_guess(rec: Recorder, task: MaskedWords, ids: np.ndarray, place: int) -> None:
+    """Record how likely each word is at a place, for the likeliest.
+
+    Args:
+        rec: takes `changed`, `normalizer`, `best`, `table`, `bias`, `logits`, `probabilities`.
+        task: the model.
+        ids: (T,) int.
+        place: where, from 0.
+    """
     from cutaway.transformers.packing import PackedBatch
 
     head, table = cast("WordHead", task.head), task.body.embeddings.token.weight
