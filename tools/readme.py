@@ -39,10 +39,15 @@ def speeds() -> str:
     lines = ["| tokenization, one core | speed | times the peer's |", "|---|---|---|"]
     for row in json.loads(newest.read_text())["results"]:
         rate, ratios = row.get("megabytes_per_second"), row.get("ratios", {})
-        peers = ", ".join(f"{ratio:.1f} {peer.split()[0]}" for peer, ratio in ratios.items())
+        peers = ", ".join(f"{_times(ratio)} {peer.split()[0]}" for peer, ratio in ratios.items())
         if rate and peers and "threads" not in row["work"] and "open path" not in row["work"]:
             lines.append(f"| {row['work'].split(', ')[0]} | {rate:.0f} MB/s | {peers} |")
     return "\n".join(lines) + "\n"
+
+
+def _times(ratio: float) -> str:
+    """One place; two below one, so that less than the peer's is not rounded up."""
+    return f"{ratio:.1f}" if ratio >= 1 else f"{ratio:.2f}"
 
 
 def renewed(text: str) -> str:
