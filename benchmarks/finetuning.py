@@ -15,7 +15,6 @@ turns, epoch by epoch, and the turn's order moves on, so that a busy moment stri
 
 from __future__ import annotations
 
-import datetime
 import json
 import os
 import statistics
@@ -247,17 +246,10 @@ def main() -> None:
         return
     parts = sys.argv[1:] or list(PARTS)
     sys.path.append(str(HERE))
-    from record import RESULTS, write_record
+    from record import write_record
 
-    today = datetime.datetime.now(datetime.UTC).date().isoformat()
-    path = RESULTS / f"finetuning-{today}.json"
     for part in parts:
-        made = [{"part": part, **result} for result in PARTS[part]()]
-        before = json.loads(path.read_text(encoding="utf-8"))["results"] if path.is_file() else []
-        kept = [result for result in before if result["part"] != part]
-        write_record(
-            "finetuning", sorted([*kept, *made], key=lambda result: list(PARTS).index(result["part"]))
-        )
+        write_record("finetuning", [{"part": part, **result} for result in PARTS[part]()])
 
 
 if __name__ == "__main__":

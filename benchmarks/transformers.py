@@ -16,7 +16,6 @@ which fetch its weights, are not counted.
 from __future__ import annotations
 
 import itertools
-import json
 import os
 import statistics
 import subprocess
@@ -44,7 +43,7 @@ from cutaway.transformers.products import Precision, fastest_precision, int8_wor
 
 sys.path.append(str(HERE))
 
-from record import RESULTS, write_record  # noqa: E402
+from record import write_record  # noqa: E402
 from transformers_peers import (  # noqa: E402
     LONGEST,
     THREADS,
@@ -246,19 +245,11 @@ def trace(classifier: Classifier, runs: int = 20) -> list[Result]:
     ]  # fmt: skip
 
 
-def earlier(parts: Sequence[str]) -> list[Result]:
-    """Return the results of today's record whose part is not measured again."""
-    path = RESULTS / f"transformers-{time.strftime('%Y-%m-%d', time.gmtime())}.json"
-    kept: list[Result] = json.loads(path.read_text(encoding="utf-8"))["results"] if path.is_file() else []
-    return [result for result in kept if result["part"] not in parts]
-
-
 def main(parts: Sequence[str]) -> None:
     torch.set_num_threads(min(THREADS, os.cpu_count() or 1))
     transformers.logging.set_verbosity_error()
     transformers.utils.logging.disable_progress_bar()
     classifier = Classifier.load("sentiment")
-    measured: list[Result] = []
     with tempfile.TemporaryDirectory() as made, torch.inference_mode():
         folder = Path(made)
         all_of = contenders(classifier, folder) if {"reviews", "sentence", "start"} & set(parts) else {}
@@ -270,9 +261,7 @@ def main(parts: Sequence[str]) -> None:
             "trace": lambda: trace(classifier),
         }
         for part in parts:
-            measured += [{"part": part, **result} for result in measure[part]()]
-            done = [result["part"] for result in measured]
-            write_record("transformers", [*earlier(done), *measured])
+            write_record("transformers", [{"part": part, **result} for result in measure[part]()])
 
 
 if __name__ == "__main__":

@@ -66,7 +66,7 @@ export const TEXTS: Record<"tokenization" | "embeddings" | "recurrent" | "transf
       "A forget gate near 1 lets a write live on, near 0 it ends everything before it.",
       "The gates themselves depend on earlier states: the triangle says what the memory consists of, not what caused it.",
       "A gradient is multiplied at every step back: below 1 it vanishes, above it explodes; an open forget gate passes it on.",
-      "Each step waits for the one before it. That, not accuracy alone, is why transformers took over where many tokens are read at once.",
+      "Each step waits for the one before it. On a processor with few cores that costs nothing: an LSTM keeps its pace at every length, and attention slows down as texts grow (benchmarks/recurrent.py measures both). On a GPU, which computes a thousand steps at once if none has to wait, it is why transformers took over.",
     ],
     tries: [
       "Put “not” before “good” and see which unit keeps it.",
