@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cutaway.tokenization.formats.tiktoken import read_tiktoken
-from cutaway.tokenization.kernels import bpe_merging, seams, side_by_side, tokens
+from cutaway.tokenization.kernels import bpe_merging, scan, seams, side_by_side, tokens
 from cutaway.tokenization.models.bpe_tables import seam_table, token_table
 from cutaway.tokenization.models.fast_bpe import FastBytePairs
 from cutaway.tokenization.tokenizer import Tokenizer
@@ -102,8 +102,8 @@ def test_seams_are_found_where_characters_are_in_no_token_together() -> None:
     seams.cut_at_seams(padded(b"abc" + content), words, firsts, table, parts)
     assert firsts.tolist() == [0, 1, 6]
     assert parts[:6].tolist() == [3, 9, 12, 18, 21, 27]
-    assert seams.has_lead(padded("ab日".encode()), 1, 5)
-    assert not seams.has_lead(padded("ab日".encode()), 0, 2)
+    assert scan.has_lead(padded("ab日".encode()), 1, 5)
+    assert not scan.has_lead(padded("ab日".encode()), 0, 2)
 
 
 @pytest.mark.data

@@ -12,6 +12,7 @@ compiling holds a file lock.
 from __future__ import annotations
 
 import fcntl
+import gc
 import os
 import sys
 import tempfile
@@ -30,6 +31,7 @@ from cutaway.core.version import VERSION
 Sums = Literal["in order", "any order"]
 Calls = Literal["as calls", "inlined"]
 Arrays = Literal["counted", "borrowed"]
+Callers = Literal["anyone", "kernels"]
 # LLVM's names for it, without the flags that assume that there is no NaN and no infinity.
 FAST_SUMS = {"reassoc", "contract", "nsz", "arcp"}
 
@@ -45,6 +47,7 @@ def kernel(
     sums: Sums = "in order",
     calls: Calls = "as calls",
     arrays: Arrays = "counted",
+    callers: Callers = "anyone",
 ) -> Callable[[Callable[..., Any]], Any]:
     """Compile a function for flat arrays, without the GIL, cached on disk.
 
@@ -56,6 +59,9 @@ def kernel(
             array as seven words and counts a reference, which a function of nanoseconds feels.
         arrays: "borrowed" counts no references to arrays, for a kernel that makes none: threads that
             share arrays would wait for each other at every count.
+        callers: "kernels" leaves out the function that takes Python's objects apart, a tenth of what there is
+            to compile: only other kernels may call it. Called from Python it ends the process. "inlined" as
+            well, it is not compiled by itself at all.
 
     Returns:
         A decorator; what it returns is numba's dispatcher, with the plain function at `.py_func`.
@@ -63,15 +69,20 @@ def kernel(
 
     def compile_it(function: Callable[..., Any]) -> Any:
         started = time.perf_counter()
-        with _cache_folder() as folder:
+        with _cache_folder() as folder, _no_collection():
             # A cache locator is chosen when the function is decorated, from this one global.
             config: Any = numba.core.config
             before, config.CACHE_DIR = config.CACHE_DIR, str(folder)
             try:
-                options: dict[str, Any] = {"_nrt": arrays == "counted"}
+                options: dict[str, Any] = {
+                    "_nrt": arrays == "counted",
+                    "no_cfunc_wrapper": True,  # nothing takes a kernel's address
+                    "no_cpython_wrapper": callers == "kernels",
+                }
+                never_alone = calls == "inlined" and callers == "kernels"
                 compiled = numba.njit(
-                    signature,
-                    cache=True,
+                    None if never_alone else signature,
+                    cache=not never_alone,
                     nogil=True,
                     error_model="numpy",
                     inline="always" if calls == "inlined" else "never",
@@ -106,3 +117,15 @@ def _cache_folder() -> Iterator[Path]:
     with lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield folder
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """Keep Python from looking for cycles: a compilation makes millions of objects, and few of them."""
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collecting:
+            gc.enable()

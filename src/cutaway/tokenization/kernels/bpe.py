@@ -52,17 +52,7 @@ _CUT = "Tuple((int32[::1], int64[::1], int64[::1]))"
 _STRETCHES = "Tuple((int32[::1], int64[::1]))"
 
 
-@kernel(f"int64({TEXT}, int64, int64, {_TABLES}, int32[::1], int64)", calls="inlined", arrays="borrowed")
-def split_word(text: Any, start: Any, end: Any, tables: Any, ids: Any, at: Any) -> Any:
-    """Write the ids of a word that is no token; return the next place."""
-    if end - start > SHORT and len(tables[2][1]) > 0:
-        after = lay_tokens(text, start, end, tables[2], ids, at)
-        if after >= 0:
-            return after
-    return merge_word(text, (start, end), tables[1], tables[4], ids, at)
-
-
-@kernel(f"int64({TEXT}, int64, int64, {_TABLES}, int32[::1], int64)", arrays="borrowed")
+@kernel(f"int64({TEXT}, int64, int64, {_TABLES}, int32[::1], int64)", arrays="borrowed", callers="kernels")
 def rare_word(text: Any, start: Any, end: Any, tables: Any, ids: Any, at: Any) -> Any:
     """Write the ids of a word that does not pack; return the next place."""
     if end - start <= PACKED:
@@ -70,13 +60,17 @@ def rare_word(text: Any, start: Any, end: Any, tables: Any, ids: Any, at: Any) -
     tokens = tables[2][4]
     slot = token_slot(text, start, end, token_hash(text, start, end), tokens)
     found = tokens[2][slot + 1]
-    if found == 0 or found >= _UNREACHED:
-        return split_word(text, start, end, tables, ids, at)
-    ids[at] = found - _ONE
-    return at + 1
+    if 0 < found < _UNREACHED:
+        ids[at] = found - _ONE
+        return at + 1
+    if end - start > SHORT and len(tables[2][1]) > 0:
+        after = lay_tokens(text, start, end, tables[2], ids, at)
+        if after >= 0:
+            return after
+    return merge_word(text, (start, end), tables[1], tables[4], ids, at)
 
 
-@kernel(f"int64({SCANNED}, {_CUT}, int64, {_TABLES})", arrays="borrowed")
+@kernel(f"int64({SCANNED}, {_CUT}, int64, {_TABLES})", arrays="borrowed", callers="kernels", calls="inlined")
 def fill_tile(scanned: Any, cut: Any, begun: Any, tables: Any) -> Any:
     """Find out what is known of the words from `begun` on; return where the tile ends, -1 as `scan_up`."""
     words, firsts, progress = cut
@@ -96,7 +90,12 @@ def fill_tile(scanned: Any, cut: Any, begun: Any, tables: Any) -> Any:
     return ready
 
 
-@kernel(f"int64({TEXT}, int32[::1], UniTuple(int64, 3), {_TABLES}, int32[::1], int64)", arrays="borrowed")
+@kernel(
+    f"int64({TEXT}, int32[::1], UniTuple(int64, 3), {_TABLES}, int32[::1], int64)",
+    arrays="borrowed",
+    callers="kernels",
+    calls="inlined",
+)
 def write_words(text: Any, words: Any, part: Any, tables: Any, ids: Any, at: Any) -> Any:
     """Write the ids of words part[0] to part[1], of the tile from part[2] on; return the next place."""
     first, last, begun = part

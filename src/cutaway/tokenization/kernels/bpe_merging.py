@@ -26,7 +26,7 @@ UNKNOWN, FUSED, FALLBACKS = 256, 257, 258
 MERGING = "Tuple((uint64[::1], int32[::1], int32[::1], int32[::1], int32[::1]))"
 
 
-@kernel(f"int64(int32[::1], int64, int64, {MERGING}, int32[::1])", calls="inlined", arrays="borrowed")
+@kernel(f"int64(int32[::1], int64, int64, {MERGING}, int32[::1])", arrays="borrowed", callers="kernels")
 def merge_short(symbols: Any, first: Any, count: Any, merging: Any, ranks: Any) -> Any:
     """Merge symbols[first:first + count] in place; return how many are left. Looks at all pairs each time.
 
@@ -60,7 +60,7 @@ def merge_short(symbols: Any, first: Any, count: Any, merging: Any, ranks: Any) 
     return count
 
 
-@kernel("void(int64[::1], int64, int64)", arrays="borrowed")
+@kernel("void(int64[::1], int64, int64)", arrays="borrowed", callers="kernels")
 def sift_down(heap: Any, at: Any, size: Any) -> None:
     """Let the number at heap[at] sink until both below it are larger."""
     moving = heap[at]
@@ -77,7 +77,7 @@ def sift_down(heap: Any, at: Any, size: Any) -> None:
     heap[at] = moving
 
 
-@kernel("void(int64[::1], int64)", arrays="borrowed")
+@kernel("void(int64[::1], int64)", arrays="borrowed", callers="kernels")
 def sift_up(heap: Any, at: Any) -> None:
     """Let the number at heap[at] rise until the one above it is smaller."""
     moving = heap[at]
@@ -87,12 +87,14 @@ def sift_up(heap: Any, at: Any) -> None:
     heap[at] = moving
 
 
-@kernel("int64(int32[::1], int64, int64, uint64[::1], int32[::1])")
+@kernel("int64(int32[::1], int64, int64, uint64[::1], int32[::1])", callers="kernels")
 def merge_long(symbols: Any, first: Any, count: Any, pairs: Any, made: Any) -> Any:
     """Merge symbols[first:first + count] in place; return how many are left. A heap holds rank and place."""
-    own = symbols[first : first + count]
-    after, before = np.arange(1, count + 1), np.arange(-1, count - 1)
+    own = symbols[first:]
+    after, before = np.empty(count, np.int64), np.empty(count, np.int64)
     heap, size = np.empty(2 * count, np.int64), np.int64(0)  # a merge takes one place and needs two
+    for k in range(count):
+        after[k], before[k] = k + 1, k - 1
     for k in range(count - 1):
         rank = pair_rank(pairs, own[k], own[k + 1])
         if rank != NO_RANK:
@@ -136,7 +138,7 @@ def merge_long(symbols: Any, first: Any, count: Any, pairs: Any, made: Any) -> A
     return left
 
 
-@kernel(f"int64({TEXT}, int64, int64, {MERGING}, int32[::1], int64)", calls="inlined", arrays="borrowed")
+@kernel(f"int64({TEXT}, int64, int64, {MERGING}, int32[::1], int64)", arrays="borrowed", callers="kernels")
 def add_symbols(text: Any, start: Any, end: Any, merging: Any, out: Any, at: Any) -> Any:
     """Write the symbols that text[start:end] is made of from out[at] on; return the next place."""
     table, fallbacks = merging[2], merging[3]

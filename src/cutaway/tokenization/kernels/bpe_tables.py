@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from cutaway.core.jit import kernel
-from cutaway.tokenization.kernels.bpe_merging import MERGING, OPENINGS, SHORT, merge_word
+from cutaway.tokenization.kernels.bpe_merging import OPENINGS
 from cutaway.tokenization.kernels.scan import TEXT
 from cutaway.tokenization.kernels.tiles import HISTORY, LONG, NEVER, OPENED, fit, opening
 from cutaway.tokenization.kernels.tokens import (
@@ -39,7 +39,7 @@ def fill_tokens(tokens: Any) -> None:
                 table[slot], table[slot + 1] = hashed, np.uint64(token + 1)
 
 
-@kernel(f"int64({TOKENS}, int64, int64)", arrays="borrowed")
+@kernel(f"int64({TOKENS}, int64, int64)", arrays="borrowed", callers="kernels")
 def known_token(tokens: Any, start: Any, end: Any) -> Any:
     """Return the id of the token that is letters[start:end], or -1."""
     letters, _, table = tokens
@@ -115,27 +115,20 @@ def fill_last_merges(history: Any, pairs: Any) -> None:
             add_pair(pairs, history[made + 1], history[made + 2], history[made])
 
 
-@kernel(f"int64({TOKENS}, {MERGING}, int32[::1], uint64[::1], int64)")
-def fill_words(tokens: Any, merging: Any, history: Any, words: Any, every: Any) -> Any:
+@kernel(f"int64({TOKENS}, boolean[::1], uint64[::1], int64)", arrays="borrowed")
+def fill_words(tokens: Any, reached: Any, words: Any, every: Any) -> Any:
     """Put the tokens that are words as they stand into the word table; return how many no merging leads to.
 
-    With `every`, those are words all the same. A `history` of no numbers tells nothing: then each token's own
-    bytes are merged to see whether it comes out.
+    `reached` tells which it leads to. With `every`, the others are words all the same.
     """
     letters, starts, table = tokens
-    ids = np.empty(np.max(starts[1:] - starts[:-1]) + 1, np.int32)
-    ranks = np.empty(SHORT, np.int32)
     unreached = np.int64(0)
     for token in range(len(starts) - 1):
         start, end = starts[token], starts[token + 1]
         if start == end or known_token(tokens, start, end) != token:
             continue
-        if len(history) > 0:
-            reached = history[HISTORY * token] != NEVER
-        else:
-            reached = merge_word(letters, (start, end), merging, ranks, ids, 0) == 1 and ids[0] == token
-        unreached += not reached
-        if not reached and not every:
+        unreached += not reached[token]
+        if not reached[token] and not every:
             slot = token_slot(letters, start, end, token_hash(letters, start, end), tokens)
             table[slot + 1] |= np.uint64(UNREACHED)
         elif end - start <= PACKED:

@@ -15,8 +15,7 @@ import numpy as np
 
 from cutaway.core.jit import kernel
 from cutaway.tokenization.kernels.bpe_merging import MERGING
-from cutaway.tokenization.kernels.scan import CASED, TEXT, usual_word_end, word_end
-from cutaway.tokenization.kernels.seams import has_lead
+from cutaway.tokenization.kernels.scan import CASED, TEXT, has_lead, usual_word_end, word_end
 from cutaway.tokenization.kernels.side_by_side import LANE, LANES, begin, merge_least, take_ranks, written
 from cutaway.tokenization.kernels.tokens import (
     MEMORY_SLOT,
@@ -54,7 +53,7 @@ SCANNED = f"Tuple(({TEXT}, int64[::1], int64[::1], uint8[::1], int64[::1]))"
 STRETCH, AT, WORDS, SEAMS_MATTER, PROGRESS = 0, 1, 2, 3, 4
 
 
-@kernel(f"uint64({_LOOK}, UniTuple(uint64, 2), uint64, uint64)", arrays="borrowed")
+@kernel(f"uint64({_LOOK}, UniTuple(uint64, 2), uint64, uint64)", arrays="borrowed", callers="kernels")
 def look(looking: Any, word: Any, k: Any, count: Any) -> Any:
     """Write what is remembered of a packed word, the k-th of a tile; list it as missed if nothing is.
 
@@ -73,7 +72,7 @@ def look(looking: Any, word: Any, k: Any, count: Any) -> Any:
     return count + (_ONE - (in_first | in_second))
 
 
-@kernel(f"int64({TEXT}, int32[::1], UniTuple(int64, 2), {_LOOK})", arrays="borrowed")
+@kernel(f"int64({TEXT}, int32[::1], UniTuple(int64, 2), {_LOOK})", arrays="borrowed", callers="kernels")
 def look_up(text: Any, words: Any, tile: Any, looking: Any) -> Any:
     """Look for words tile[0] to tile[1]; return how many are not remembered."""
     first, last, count = np.uint64(tile[0]), np.uint64(tile[1]), np.uint64(0)
@@ -85,13 +84,17 @@ def look_up(text: Any, words: Any, tile: Any, looking: Any) -> Any:
     return np.int64(count)
 
 
-@kernel(f"int64({SCANNED}, int64[::1], Tuple((int32[::1], int64[::1])), {_LOOK})", arrays="borrowed")
+@kernel(
+    f"int64({SCANNED}, int64[::1], Tuple((int32[::1], int64[::1])), {_LOOK})",
+    arrays="borrowed",
+    callers="kernels",
+)
 def scan_up(scanned: Any, progress: Any, out: Any, looking: Any) -> Any:
     """Cut a tile of words off the text and look for each; return how many are not remembered.
 
-    It does what `scan` does and then `look_up`, together: while one word's end is awaited, without which the
-    next cannot begin, there is time to look for the one before. Returns -1 at a long word that may be cut at
-    seams.
+    It does what kernels/cutting.py does and then `look_up`: while one word's end is awaited, without which
+    the next cannot begin, there is time to look for the one before. Returns -1 at a long word that may be cut
+    at seams.
     """
     text, starts, ends, classes, rules = scanned
     words, firsts = out
@@ -118,7 +121,7 @@ def scan_up(scanned: Any, progress: Any, out: Any, looking: Any) -> Any:
     return np.int64(count)
 
 
-@kernel("void(uint64[::1], uint64, uint64, uint64, uint64)", arrays="borrowed")
+@kernel("void(uint64[::1], uint64, uint64, uint64, uint64)", arrays="borrowed", callers="kernels")
 def remember(memory: Any, low: Any, high: Any, opening: Any, closing: Any) -> None:
     """Keep the ids of a packed word in the first slot of its hash; what stood there moves to the second."""
     slot = (mixed(low, high) & (np.uint64(len(memory) // _WAYS) - _ONE)) * _WAYS_OF
@@ -130,7 +133,11 @@ def remember(memory: Any, low: Any, high: Any, opening: Any, closing: Any) -> No
     memory[slot + _TWO], memory[slot + _THREE] = opening, closing
 
 
-@kernel(f"int64({TEXT}, int32[::1], UniTuple(int64, 2), uint64[::1], uint64[::1], {ROOM})", arrays="borrowed")
+@kernel(
+    f"int64({TEXT}, int32[::1], UniTuple(int64, 2), uint64[::1], uint64[::1], {ROOM})",
+    arrays="borrowed",
+    callers="kernels",
+)
 def know(text: Any, words: Any, listed: Any, known: Any, memory: Any, room: Any) -> Any:
     """Find listed[1] missed words of the tile from listed[0] on that are tokens; list the others that pack.
 
@@ -166,7 +173,9 @@ def know(text: Any, words: Any, listed: Any, known: Any, memory: Any, room: Any)
     return np.int64(left) // MISSED
 
 
-@kernel(f"void({TEXT}, uint64[::1], int64, {MERGING}, int32[::1], int64)", arrays="borrowed")
+@kernel(
+    f"void({TEXT}, uint64[::1], int64, {MERGING}, int32[::1], int64)", arrays="borrowed", callers="kernels"
+)
 def begin_pending(text: Any, pending: Any, which: Any, merging: Any, lanes: Any, lane: Any) -> None:
     """Lay out a pending word in a lane."""
     start = np.int64(pending[MISSED * which + 3])
@@ -177,6 +186,8 @@ def begin_pending(text: Any, pending: Any, which: Any, merging: Any, lanes: Any,
 @kernel(
     "int64(uint64[::1], int64, uint64[::1], Tuple((uint64[::1], int32[::1], int32[::1])), int64)",
     arrays="borrowed",
+    callers="kernels",
+    calls="inlined",
 )
 def keep_merged(pending: Any, lane: Any, memory: Any, room: Any, used: Any) -> Any:
     """Take the ids of a word whose lane has ended; return the next place for words that have many."""
@@ -195,7 +206,7 @@ def keep_merged(pending: Any, lane: Any, memory: Any, room: Any, used: Any) -> A
     return used
 
 
-@kernel(f"void({TEXT}, int64, {MERGING}, uint64[::1], {ROOM})", arrays="borrowed")
+@kernel(f"void({TEXT}, int64, {MERGING}, uint64[::1], {ROOM})", arrays="borrowed", callers="kernels")
 def merge_missed(text: Any, count: Any, merging: Any, memory: Any, room: Any) -> None:
     """Merge the first `count` words that are pending; those of more than four ids are not kept."""
     found, _, pending, ids, lanes = room

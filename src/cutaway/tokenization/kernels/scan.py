@@ -30,6 +30,7 @@ PADDING = 16
 MANY = 1 << 62
 SPACE, QUOTE, SLASH = 32, 39, 47
 A, Z = 65, 90
+LEAD = 0xC0  # bytes from here on begin a character of several bytes
 
 _ONE = np.uint64(1)
 _HIGH = np.uint64(0x8080808080808080)
@@ -45,7 +46,7 @@ _PAST_CAPITAL = np.uint64(0x2525252525252525)  # 0x7f - "Z"
 TEXT = "Array(uint8, 1, 'C', readonly=True)"  # a view of Python's own bytes
 
 
-@kernel(f"uint64({TEXT}, int64)", arrays="borrowed")
+@kernel(f"uint64({TEXT}, int64)", arrays="borrowed", callers="kernels")
 def eight_bytes(text: Any, at: Any) -> Any:
     """Return text[at:at + 8] as one number, the first byte lowest. One load: LLVM sees through the sum."""
     i = np.uint64(at)
@@ -58,14 +59,14 @@ def eight_bytes(text: Any, at: Any) -> Any:
     return low | np.uint64(text[i + np.uint64(7)]) << np.uint64(56)
 
 
-@kernel("uint64(uint64, uint64)", arrays="borrowed")
+@kernel("uint64(uint64, uint64)", arrays="borrowed", callers="kernels")
 def not_letters(chunk: Any, fold: Any) -> Any:
     """Return the high bit of each byte that is no ASCII letter (`fold` of 0x20s), or no small one (0)."""
     small = (chunk | fold) & _SEVEN
     return ~((small + _FROM_A) & ~(small + _PAST_Z) & ~chunk) & _HIGH
 
 
-@kernel(f"int64({TEXT}, int64, int64, uint64)", arrays="borrowed")
+@kernel(f"int64({TEXT}, int64, int64, uint64)", arrays="borrowed", callers="kernels")
 def skip_letters(text: Any, at: Any, end: Any, fold: Any) -> Any:
     """Return the first place from `at` on without an ASCII letter (`fold` of 0x20s), or a small one (0)."""
     while at < end:
@@ -76,7 +77,7 @@ def skip_letters(text: Any, at: Any, end: Any, fold: Any) -> Any:
     return end
 
 
-@kernel(f"UniTuple(int64, 2)({TEXT}, int64, uint8[::1])", arrays="borrowed")
+@kernel(f"UniTuple(int64, 2)({TEXT}, int64, uint8[::1])", arrays="borrowed", callers="kernels")
 def class_at(text: Any, at: Any, classes: Any) -> Any:
     """Return the class of the character that starts at text[at], and the place behind it."""
     first = np.int64(text[at])
@@ -89,7 +90,7 @@ def class_at(text: Any, at: Any, classes: Any) -> Any:
     return np.int64(classes[code]), at + size
 
 
-@kernel(f"int64({TEXT}, int64, int64, uint8[::1], int64)", arrays="borrowed")
+@kernel(f"int64({TEXT}, int64, int64, uint8[::1], int64)", arrays="borrowed", callers="kernels")
 def numbers_end(text: Any, at: Any, end: Any, classes: Any, most: Any) -> Any:
     """Return the end of the run of numbers from `at` on, at most `most` of them; 0 is no limit."""
     left = most if most > 0 else np.int64(MANY)
@@ -102,7 +103,7 @@ def numbers_end(text: Any, at: Any, end: Any, classes: Any, most: Any) -> Any:
     return at
 
 
-@kernel(f"int64({TEXT}, int64, int64, uint8[::1])", arrays="borrowed")
+@kernel(f"int64({TEXT}, int64, int64, uint8[::1])", arrays="borrowed", callers="kernels")
 def letters_end(text: Any, at: Any, end: Any, classes: Any) -> Any:
     """Return the end of the run of letters from `at` on."""
     at = skip_letters(text, at, end, _SMALL)
@@ -114,7 +115,7 @@ def letters_end(text: Any, at: Any, end: Any, classes: Any) -> Any:
     return at
 
 
-@kernel(f"int64({TEXT}, int64, int64, int64)", arrays="borrowed")
+@kernel(f"int64({TEXT}, int64, int64, int64)", arrays="borrowed", callers="kernels")
 def contraction_end(text: Any, at: Any, end: Any, case: Any) -> Any:
     """Return the end of s, t, m, d, re, ve or ll at `at`, the place behind a quote; `at` if none is there."""
     if at >= end:
@@ -134,7 +135,7 @@ def contraction_end(text: Any, at: Any, end: Any, case: Any) -> Any:
     return at
 
 
-@kernel(f"int64({TEXT}, int64, int64, uint8[::1], int64[::1])", arrays="borrowed")
+@kernel(f"int64({TEXT}, int64, int64, uint8[::1], int64[::1])", arrays="borrowed", callers="kernels")
 def white_end(text: Any, at: Any, end: Any, classes: Any, rules: Any) -> Any:
     """Return the end of the piece of white space from `at` on: the last of several is left to the next."""
     start, last, line = at, at, np.int64(0)
@@ -152,7 +153,7 @@ def white_end(text: Any, at: Any, end: Any, classes: Any, rules: Any) -> Any:
     return last if at < end and last > start else at
 
 
-@kernel(f"int64({TEXT}, int64, int64, uint8[::1], int64[::1])", arrays="borrowed")
+@kernel(f"int64({TEXT}, int64, int64, uint8[::1], int64[::1])", arrays="borrowed", callers="kernels")
 def symbols_end(text: Any, at: Any, end: Any, classes: Any, rules: Any) -> Any:
     """Return the end of the run of symbols from `at` on, with the line ends that it draws in."""
     while at < end:
@@ -169,7 +170,7 @@ def symbols_end(text: Any, at: Any, end: Any, classes: Any, rules: Any) -> Any:
     return at
 
 
-@kernel(f"UniTuple(int64, 2)({TEXT}, int64, int64, uint8[::1])", arrays="borrowed")
+@kernel(f"UniTuple(int64, 2)({TEXT}, int64, int64, uint8[::1])", arrays="borrowed", callers="kernels")
 def cased_end(text: Any, at: Any, end: Any, classes: Any) -> Any:
     """Match [capitals]*[small]+ and then [capitals]+[small]* from `at` on; return both ends, `at` for none.
 
@@ -196,7 +197,7 @@ def cased_end(text: Any, at: Any, end: Any, classes: Any) -> Any:
     return (both, capitals) if both > start else (start, capitals)
 
 
-@kernel(f"int64({TEXT}, int64, int64, uint8[::1])", arrays="borrowed")
+@kernel(f"int64({TEXT}, int64, int64, uint8[::1])", arrays="borrowed", callers="kernels")
 def cased_word_end(text: Any, at: Any, end: Any, classes: Any) -> Any:
     """Return the end of o200k's word from `at` on, with a character before and a contraction behind."""
     known, after = class_at(text, at, classes)
@@ -217,7 +218,7 @@ def cased_word_end(text: Any, at: Any, end: Any, classes: Any) -> Any:
     return found
 
 
-@kernel(f"int64({TEXT}, int64, int64, uint8[::1], int64[::1])", arrays="borrowed")
+@kernel(f"int64({TEXT}, int64, int64, uint8[::1], int64[::1])", arrays="borrowed", callers="kernels")
 def word_end(text: Any, at: Any, end: Any, classes: Any, rules: Any) -> Any:
     """Return the end of the word that starts at `at`, before `end`."""
     known, after = class_at(text, at, classes)
@@ -247,7 +248,7 @@ def word_end(text: Any, at: Any, end: Any, classes: Any, rules: Any) -> Any:
     return symbols_end(text, at, end, classes, rules)
 
 
-@kernel(f"UniTuple(int64, 2)({TEXT}, int64)", arrays="borrowed")
+@kernel(f"UniTuple(int64, 2)({TEXT}, int64)", arrays="borrowed", callers="kernels")
 def usual_end(text: Any, at: Any) -> Any:
     """Return the end of a space, or none, and letters, sixteen bytes at most; and how many spaces."""
     chunk = eight_bytes(text, at)
@@ -258,7 +259,7 @@ def usual_end(text: Any, at: Any) -> Any:
     return at + np.int64(bits >> _BYTE), np.int64(spaced)
 
 
-@kernel(f"UniTuple(int64, 2)({TEXT}, int64)", arrays="borrowed")
+@kernel(f"UniTuple(int64, 2)({TEXT}, int64)", arrays="borrowed", callers="kernels")
 def usual_cased_end(text: Any, at: Any) -> Any:
     """Do what `usual_end` does for a space, or none, a capital, or none, and small letters."""
     chunk = eight_bytes(text, at)
@@ -273,7 +274,7 @@ def usual_cased_end(text: Any, at: Any) -> Any:
     return at + np.int64(bits >> _BYTE), np.int64(spaced + np.uint64(capital != 0))
 
 
-@kernel(f"int64({TEXT}, int64, int64, boolean)", arrays="borrowed")
+@kernel(f"int64({TEXT}, int64, int64, boolean)", arrays="borrowed", callers="kernels")
 def usual_word_end(text: Any, at: Any, end: Any, cased: Any) -> Any:
     """Return the end of the word at `at` if it is of the usual kind and ends before `end`, else -1.
 
@@ -285,33 +286,10 @@ def usual_word_end(text: Any, at: Any, end: Any, cased: Any) -> Any:
     return np.int64(-1) if odd or char >= 0x80 or (cased and char == QUOTE) else found
 
 
-@kernel(
-    f"int64({TEXT}, UniTuple(int64[::1], 2), uint8[::1], int64[::1], int32[::1], int64[::1])",
-    arrays="borrowed",
-)
-def scan(text: Any, bounds: Any, classes: Any, rules: Any, words: Any, firsts: Any) -> Any:
-    """Write the end of each word of each stretch; return how many there are.
-
-    Args:
-        text: UTF-8, stretches one after the other, then padding.
-        bounds: where each stretch starts, and where each ends.
-        classes: the class of each code point.
-        rules: the pattern's rules.
-        words: takes the ends; there are no more than bytes.
-        firsts: takes the number of each stretch's first word, and the end.
-    """
-    starts, ends = bounds
-    count = np.int64(0)
-    cased = rules[CASED] != 0
-    for stretch in range(len(starts)):
-        firsts[stretch] = count
-        at, end = starts[stretch], ends[stretch]
-        while at < end:
-            found = usual_word_end(text, at, end, cased)
-            if found < 0:
-                found = word_end(text, at, end, classes, rules)
-            words[np.uint64(count)] = found  # unsigned: no look whether it counts from the end
-            count += 1
-            at = found
-    firsts[len(starts)] = count
-    return count
+@kernel(f"boolean({TEXT}, int64, int64)", arrays="borrowed")
+def has_lead(text: Any, start: Any, end: Any) -> Any:
+    """Return whether a character of several bytes begins in text[start:end]."""
+    at = start
+    while at < end and text[at] < LEAD:
+        at += 1
+    return at < end

@@ -20,24 +20,23 @@ from typing import Any
 import numpy as np
 
 from cutaway.core.jit import kernel
-from cutaway.tokenization.kernels.scan import TEXT
+from cutaway.tokenization.kernels.scan import LEAD, TEXT
 from cutaway.tokenization.kernels.tokens import PACKED
 
 SEAMS = 1 << 16  # numbers of 64 bits
 NONE = 256  # in the place of a byte, for a token that starts or ends beside the border
-_LEAD = 0xC0  # bytes from here on begin a character of several bytes
 
 _MIX = np.uint64(0x9E3779B97F4A7C15)
 _HASH_SHIFT, _WORD_SHIFT, _BIT, _ONE = np.uint64(42), np.uint64(6), np.uint64(63), np.uint64(1)
 
 
-@kernel("uint64(int64, int64, int64, int64)", arrays="borrowed")
+@kernel("uint64(int64, int64, int64, int64)", arrays="borrowed", callers="kernels")
 def border_hash(far_left: Any, left: Any, right: Any, far_right: Any) -> Any:
     """Return 22 bits of the bytes around a border."""
     return (np.uint64(((far_left << 9 | left) << 9 | right) << 9 | far_right) * _MIX) >> _HASH_SHIFT
 
 
-@kernel("boolean(uint64[::1], int64, int64, int64, int64)", arrays="borrowed")
+@kernel("boolean(uint64[::1], int64, int64, int64, int64)", arrays="borrowed", callers="kernels")
 def is_inside(seams: Any, far_left: Any, left: Any, right: Any, far_right: Any) -> Any:
     """Return whether some token has these bytes around a border, or its hash."""
     hashed = border_hash(far_left, left, right, far_right)
@@ -50,14 +49,14 @@ def fill_seams(letters: Any, starts: Any, seams: Any) -> None:
     for token in range(len(starts) - 1):
         start, end = starts[token], starts[token + 1]
         for at in range(start + 1, end):
-            if letters[at] >= _LEAD:
+            if letters[at] >= LEAD:
                 far_left = np.int64(letters[at - 2]) if at - 2 >= start else np.int64(NONE)
                 far_right = np.int64(letters[at + 1]) if at + 1 < end else np.int64(NONE)
                 hashed = border_hash(far_left, np.int64(letters[at - 1]), np.int64(letters[at]), far_right)
                 seams[hashed >> _WORD_SHIFT] |= _ONE << (hashed & _BIT)
 
 
-@kernel(f"boolean({TEXT}, int64, int64, int64, uint64[::1])", arrays="borrowed")
+@kernel(f"boolean({TEXT}, int64, int64, int64, uint64[::1])", arrays="borrowed", callers="kernels")
 def is_seam(text: Any, start: Any, at: Any, end: Any, seams: Any) -> Any:
     """Return whether no token could reach over the border before text[at], in the word text[start:end]."""
     left, right = np.int64(text[at - 1]), np.int64(text[at])
@@ -66,15 +65,6 @@ def is_seam(text: Any, start: Any, at: Any, end: Any, seams: Any) -> Any:
     inside = is_inside(seams, far_left, left, right, far_right) | is_inside(seams, NONE, left, right, NONE)
     inside |= is_inside(seams, NONE, left, right, far_right) | is_inside(seams, far_left, left, right, NONE)
     return not inside
-
-
-@kernel(f"boolean({TEXT}, int64, int64)", arrays="borrowed")
-def has_lead(text: Any, start: Any, end: Any) -> Any:
-    """Return whether a character of several bytes begins in text[start:end]."""
-    at = start
-    while at < end and text[at] < _LEAD:
-        at += 1
-    return at < end
 
 
 @kernel(f"void({TEXT}, int32[::1], int64[::1], uint64[::1], int32[::1])", arrays="borrowed")
@@ -96,7 +86,7 @@ def cut_at_seams(text: Any, words: Any, firsts: Any, seams: Any, parts: Any) -> 
             end = np.int64(words[word])
             if end - start > PACKED:
                 for at in range(start + 1, end):
-                    if text[at] >= _LEAD and is_seam(text, start, at, end, seams):
+                    if text[at] >= LEAD and is_seam(text, start, at, end, seams):
                         parts[count] = at
                         count += 1
             parts[count] = end

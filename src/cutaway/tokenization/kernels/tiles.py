@@ -48,7 +48,7 @@ _LOW_HALF = np.uint64(0xFFFFFFFF)
 TILES = f"Tuple((uint64[::1], int32[::1], uint32[::1], uint64[::1], {TOKENS}))"
 
 
-@kernel("boolean(uint64[::1], int32[::1], int64, int64, int64, int64)", calls="inlined", arrays="borrowed")
+@kernel("boolean(uint64[::1], int32[::1], int64, int64, int64, int64)", arrays="borrowed", callers="kernels")
 def fit(pairs: Any, history: Any, left: Any, right: Any, left_ends: Any, right_ends: Any) -> Any:
     """Return whether two symbols stay apart until each is gone at its rank, and so do those they came from.
 
@@ -67,13 +67,13 @@ def fit(pairs: Any, history: Any, left: Any, right: Any, left_ends: Any, right_e
             right_ends, right = right_made, np.int64(history[HISTORY * right + 1])
 
 
-@kernel(f"int64({TEXT}, int64)", calls="inlined", arrays="borrowed")
+@kernel(f"int64({TEXT}, int64)", arrays="borrowed", callers="kernels")
 def opening(text: Any, at: Any) -> Any:
     """Return a hash of the three bytes from `at` on."""
     return np.int64(((eight_bytes(text, at) & _FIRST_BYTES) * _MIX) >> _HASH_SHIFT)
 
 
-@kernel(f"int64({TEXT}, int64, int64, {TILES})", calls="inlined", arrays="borrowed")
+@kernel(f"int64({TEXT}, int64, int64, {TILES})", arrays="borrowed", callers="kernels", calls="inlined")
 def token_at(text: Any, start: Any, end: Any, tiles: Any) -> Any:
     """Return the id of the longest token at text[start:] that ends at `end` or before, -1 for none."""
     words, tokens = tiles[3], tiles[4]
@@ -103,7 +103,11 @@ def token_at(text: Any, start: Any, end: Any, tiles: Any) -> Any:
     return np.int64(-1)
 
 
-@kernel(f"int64({TEXT}, UniTuple(int64, 3), {TILES}, int32[::1], uint8[::1])", arrays="borrowed")
+@kernel(
+    f"int64({TEXT}, UniTuple(int64, 3), {TILES}, int32[::1], uint8[::1])",
+    arrays="borrowed",
+    callers="kernels",
+)
 def lay_from(text: Any, part: Any, tiles: Any, ids: Any, failed: Any) -> Any:
     """Do what `lay_tokens` does; `failed` is all 0 and is written to."""
     pairs, history = tiles[0], tiles[1]
@@ -137,7 +141,7 @@ def lay_from(text: Any, part: Any, tiles: Any, ids: Any, failed: Any) -> Any:
     return at
 
 
-@kernel(f"int64({TEXT}, int64, int64, {TILES}, int32[::1], int64)")
+@kernel(f"int64({TEXT}, int64, int64, {TILES}, int32[::1], int64)", callers="kernels")
 def lay_tokens(text: Any, start: Any, end: Any, tiles: Any, ids: Any, first: Any) -> Any:
     """Write the ids of text[start:end] from ids[first] on; return the next place, -1 if no row fits."""
     return lay_from(text, (start, end, first), tiles, ids, np.zeros(end - start + 1, np.uint8))

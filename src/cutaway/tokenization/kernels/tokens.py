@@ -41,7 +41,7 @@ _HIGH_BYTES = np.array([(1 << 8 * max(size - 8, 0)) - 1 for size in range(17)], 
 TOKENS = f"Tuple(({TEXT}, int64[::1], uint64[::1]))"  # all tokens' bytes, where each starts, and the table
 
 
-@kernel(f"UniTuple(uint64, 2)({TEXT}, int64, int64)", arrays="borrowed")
+@kernel(f"UniTuple(uint64, 2)({TEXT}, int64, int64)", arrays="borrowed", callers="kernels")
 def packed(text: Any, start: Any, end: Any) -> Any:
     """Return text[start:end], at most fifteen bytes, as two numbers: the bytes, zeros, the length.
 
@@ -53,32 +53,13 @@ def packed(text: Any, start: Any, end: Any) -> Any:
     return low, high | size << _TOP
 
 
-@kernel("uint64(uint64, uint64)", arrays="borrowed")
+@kernel("uint64(uint64, uint64)", arrays="borrowed", callers="kernels")
 def mixed(low: Any, high: Any) -> Any:
     """Return a hash of two numbers; its upper half is the good one."""
     return ((low ^ (high * _MIX_B)) * _MIX_A) >> _HALF
 
 
-@kernel("UniTuple(int64, 2)(uint64[::1], uint64, uint64)", calls="inlined", arrays="borrowed")
-def memory_slot(memory: Any, low: Any, high: Any) -> Any:
-    """Return a packed word's slot in a memory of words and 1 if it is there, else the slot for it and 0.
-
-    Two slots, side by side in one cache line, share a hash. A new word takes the second; a word that is met
-    there again moves to the first, so that a frequent word is not driven out by rare ones.
-    """
-    pairs = np.uint64(len(memory) // (2 * MEMORY_SLOT))
-    slot = np.int64(mixed(low, high) & (pairs - _ONE)) * (2 * MEMORY_SLOT)
-    if memory[slot] == low and memory[slot + 1] == high:
-        return slot, np.int64(1)
-    second = slot + MEMORY_SLOT
-    if memory[second] != low or memory[second + 1] != high:
-        return second, np.int64(0)
-    for k in range(MEMORY_SLOT):
-        memory[slot + k], memory[second + k] = memory[second + k], memory[slot + k]
-    return slot, np.int64(1)
-
-
-@kernel("int64(uint64[::1], uint64, uint64)", arrays="borrowed")
+@kernel("int64(uint64[::1], uint64, uint64)", arrays="borrowed", callers="kernels")
 def word_slot(words: Any, low: Any, high: Any) -> Any:
     """Return where the packed word stands in the word table, or the empty slot where it would."""
     mask = np.uint64(len(words) // WORD_SLOT - 1)
@@ -90,7 +71,7 @@ def word_slot(words: Any, low: Any, high: Any) -> Any:
         at = (at + _ONE) & mask
 
 
-@kernel(f"uint64({TEXT}, int64, int64)", arrays="borrowed")
+@kernel(f"uint64({TEXT}, int64, int64)", arrays="borrowed", callers="kernels")
 def token_hash(text: Any, start: Any, end: Any) -> Any:
     """Return a hash of text[start:end]."""
     hashed = np.uint64(end - start) * _MIX_B
@@ -104,7 +85,7 @@ def token_hash(text: Any, start: Any, end: Any) -> Any:
     return hashed
 
 
-@kernel(f"int64({TEXT}, int64, int64, uint64, {TOKENS})", arrays="borrowed")
+@kernel(f"int64({TEXT}, int64, int64, uint64, {TOKENS})", arrays="borrowed", callers="kernels")
 def token_slot(text: Any, start: Any, end: Any, hashed: Any, tokens: Any) -> Any:
     """Return the slot of the token text[start:end] in the table of all tokens, or the empty one for it."""
     letters, starts, table = tokens
@@ -137,7 +118,7 @@ def pair_rank(pairs: Any, left: Any, right: Any) -> Any:
         at = (at + _ONE) & mask
 
 
-@kernel("uint64(uint64[::1], int64, int64)", arrays="borrowed")
+@kernel("uint64(uint64[::1], int64, int64)", arrays="borrowed", callers="kernels")
 def pair_place(pairs: Any, left: Any, right: Any) -> Any:
     """Return the first place to look for a pair."""
     key = np.uint64(left) << _SYMBOL_BITS | np.uint64(right)

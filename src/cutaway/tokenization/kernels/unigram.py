@@ -19,8 +19,9 @@ from typing import Any
 import numpy as np
 
 from cutaway.core.jit import kernel
+from cutaway.tokenization.kernels.memory import memory_slot
 from cutaway.tokenization.kernels.scan import TEXT
-from cutaway.tokenization.kernels.tokens import NO_RANK, PACKED, add_pair, memory_slot, packed, pair_rank
+from cutaway.tokenization.kernels.tokens import NO_RANK, PACKED, add_pair, packed, pair_rank
 
 MEMORY_IDS = 3
 ID_BITS = 21

@@ -8,7 +8,7 @@ from itertools import accumulate
 import numpy as np
 from numpy.typing import NDArray
 
-from cutaway.tokenization.kernels import bpe_merging, bpe_tables, seams, tiles, tokens
+from cutaway.tokenization.kernels import bpe_merging, bpe_tables, tiles, tokens
 from cutaway.tokenization.models.bpe import BytePairEncoding
 
 Bytes = NDArray[np.uint8]
@@ -54,7 +54,7 @@ def byte_pair_tables(
     merging = (pairs, made, symbols, _fallbacks(model), openings)
     words = np.zeros(_slots(len(spelled)) * tokens.WORD_SLOT, np.uint64)
     every = int(model.settings.whole_words == "first")
-    if bpe_tables.fill_words(known, merging, history, words, every) and every:
+    if bpe_tables.fill_words(known, _reached(known, merging, history), words, every) and every:
         history = np.empty(0, np.int32)  # some tokens are words but never parts of one
     sizes = np.zeros(tiles.OPENINGS, np.uint32)
     bpe_tables.fill_sizes(*known[:2], sizes)
@@ -78,6 +78,19 @@ def _history(count: int, symbols: Ints) -> Ints:
     return history.reshape(-1)
 
 
+def _reached(known: Tokens, merging: Merging, history: Ints) -> NDArray[np.bool_]:
+    """Return which tokens merging leads to."""
+    reached = np.zeros(len(known[1]) - 1, np.bool_)
+    if len(history):
+        np.not_equal(history[:: tiles.HISTORY], tiles.NEVER, out=reached)
+        return reached
+    from cutaway.tokenization.kernels.bpe_reached import fill_reached
+
+    ids = np.empty(int(np.diff(known[1]).max()) + 1, np.int32)
+    fill_reached(known, merging, np.empty(bpe_merging.SHORT, np.int32), ids, reached)
+    return reached
+
+
 def token_table(spelled: Mapping[int, bytes]) -> Tokens:
     """Return the bytes of all tokens, where each id's start, and a hash table of them."""
     every = [spelled.get(token, b"") for token in range(max(spelled) + 1)]
@@ -90,6 +103,8 @@ def token_table(spelled: Mapping[int, bytes]) -> Tokens:
 
 def seam_table(known: Tokens) -> Words:
     """Return which bytes stand around borders inside tokens, one bit for each hash of them."""
+    from cutaway.tokenization.kernels import seams  # few texts have long words: compiled for the first one
+
     found = np.zeros(seams.SEAMS, np.uint64)
     seams.fill_seams(*known[:2], found)
     return found

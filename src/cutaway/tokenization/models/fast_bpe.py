@@ -6,6 +6,7 @@ Imports NumPy and numba; `Tokenizer.encode_batch` imports this file when it is f
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -15,7 +16,7 @@ from cutaway.core.text import scrub
 from cutaway.tokenization.added import AddedTokens
 from cutaway.tokenization.aligned import AlignedText
 from cutaway.tokenization.batch import Batch
-from cutaway.tokenization.kernels import bpe, bpe_tiles, scan, seams, side_by_side
+from cutaway.tokenization.kernels import bpe, bpe_tiles, scan, side_by_side
 from cutaway.tokenization.kernels.bpe_merging import SHORT
 from cutaway.tokenization.kernels.tokens import MEMORY_SLOT
 from cutaway.tokenization.models.blocks import (
@@ -86,9 +87,8 @@ class FastBytePairs:
         self._opening_bytes = tuple(opening.encode("utf-8") for opening in self._openings)
         self._has_normalized = any(token.normalized for token in pipeline.added)
         self._pool = Pool(Own)
-        _, history, _, _, known = self._tables[2]
         # Where it is not known which tokens merges lead to, a part of a word may be none of them.
-        self._seams = seam_table(known) if len(history) else None
+        self._may_cut_at_seams = len(self._tables[2][1]) > 0
 
     def encode(
         self, texts: Sequence[str], limits: Limits, encode_open: Callable[[str], list[int]], threads: int
@@ -135,17 +135,23 @@ class FastBytePairs:
         take(ids[:used])
         return row_starts[1:] - row_starts[:-1]
 
+    @cached_property
+    def _seams(self) -> NDArray[np.uint64]:
+        return seam_table(self._tables[2][4])
+
     def _uncut(self, own: Own, scanned: Scanned) -> Cutting:
         """Return room for words, none of which is known."""
         progress = np.zeros(bpe_tiles.PROGRESS, np.int64)
-        progress[bpe_tiles.SEAMS_MATTER] = self._seams is not None
+        progress[bpe_tiles.SEAMS_MATTER] = self._may_cut_at_seams
         return own.scratch.ints("words", len(scanned[0])), np.zeros(len(scanned[1]) + 1, np.int64), progress
 
     def _cut_at_seams(self, own: Own, scanned: Scanned) -> Cutting:
         """Return all words, long ones cut at seams."""
+        from cutaway.tokenization.kernels import cutting, seams  # compiled for the first text that needs them
+
         whole, firsts, progress = self._uncut(own, scanned)
         parts = own.scratch.ints("parts", len(whole))
-        scan.scan(scanned[0], scanned[1:3], *scanned[3:], whole, firsts)
+        cutting.scan(scanned[0], scanned[1:3], *scanned[3:], whole, firsts)
         seams.cut_at_seams(scanned[0], whole, firsts, self._seams, parts)
         progress[[bpe_tiles.STRETCH, bpe_tiles.WORDS]] = len(firsts) - 1, firsts[-1]
         return parts, firsts, progress
