@@ -36,13 +36,15 @@ def output_of(command: str) -> str:
 def speeds() -> str:
     """Return the table of what the newest record of room 1 says of speeds against peers."""
     newest = max(RESULTS.glob("tokenization-*.json"))
-    lines = ["| tokenization, one core | speed | times the peer's |", "|---|---|---|"]
+    rows = []
     for row in json.loads(newest.read_text())["results"]:
         rate, ratios = row.get("megabytes_per_second"), row.get("ratios", {})
         peers = ", ".join(f"{_times(ratio)} {peer.split()[0]}" for peer, ratio in ratios.items())
         if rate and peers and "threads" not in row["work"] and "open path" not in row["work"]:
-            lines.append(f"| {row['work'].split(', ')[0]} | {rate:.0f} MB/s | {peers} |")
-    return "\n".join(lines) + "\n"
+            rows.append((rate, f"| {row['work'].split(', ')[0]} | {rate:.0f} MB/s | {peers} |"))
+    fastest_first = [line for _, line in sorted(rows, reverse=True)]
+    head = ["| tokenization, one core | speed | times the peer's |", "|---|---|---|"]
+    return "\n".join([*head, *fastest_first]) + "\n"
 
 
 def _times(ratio: float) -> str:
