@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from cutaway.tokenization.formats.tiktoken import read_tiktoken
 from cutaway.tokenization.kernels import bpe_merging, scan, seams, side_by_side, tokens
-from cutaway.tokenization.models.bpe_tables import seam_table, token_table
+from cutaway.tokenization.models.bpe import BytePairEncoding
+from cutaway.tokenization.models.bpe_tables import byte_pair_tables, seam_table, token_table
 from cutaway.tokenization.models.fast_bpe import FastBytePairs
 from cutaway.tokenization.tokenizer import Tokenizer
 
@@ -68,6 +69,22 @@ def test_four_places_at_once_find_what_one_by_one_finds() -> None:
     one_by_one = [tokens.pair_rank(pairs, *pair) for pair in every]
     assert [tokens.rank_at_once(pairs, *pair) for pair in every] == one_by_one
     assert sum(rank != tokens.NO_RANK for rank in one_by_one) == len(set(there))
+
+
+def test_tokens_that_no_merging_leads_to_are_not_words_though_ranks_do_not_grow() -> None:
+    # "bc" takes the b before "ab" may: "abc" comes of "a" and "bc", "abd" of nothing, as "bd" comes first.
+    ids = {piece: number for number, piece in enumerate(["a", "b", "c", "d", "ab", "bc", "abc", "bd", "abd"])}
+    merges = [("ab", "d"), ("b", "c"), ("b", "d"), ("a", "b"), ("a", "bc")]
+    model = BytePairEncoding(ids, merges)
+    symbols = np.full(256, -1, np.int32)
+    symbols[list(b"abcd")] = range(4)
+    words, _, tiles = byte_pair_tables(
+        model, {number: piece.encode() for piece, number in ids.items()}, symbols
+    )
+    assert len(tiles[1]) == 0
+    there = {int(number) for number, high in zip(words[2::3], words[1::3], strict=True) if high}
+    assert there == {number for piece, number in ids.items() if len(model.pieces(piece)) == 1}
+    assert ids["abd"] not in there
 
 
 @given(

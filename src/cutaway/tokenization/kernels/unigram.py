@@ -91,7 +91,12 @@ def kept(value: Any, single: Any) -> Any:
     return np.float64(np.float32(value)) if single != 0.0 else value
 
 
-@kernel(f"float64({TEXT}, int64, int64, {_MODEL}, float64, {_ROOM})", calls="inlined", arrays="borrowed")
+@kernel(
+    f"float64({TEXT}, int64, int64, {_MODEL}, float64, {_ROOM})",
+    calls="inlined",
+    arrays="borrowed",
+    callers="kernels",
+)
 def viterbi(text: Any, start: Any, end: Any, model: Any, before: Any, room: Any) -> Any:
     """Find the best way through text[start:end] when `before` is the sum so far; return its least margin.
 
@@ -149,7 +154,10 @@ def viterbi(text: Any, start: Any, end: Any, model: Any, before: Any, room: Any)
 
 
 @kernel(
-    f"int64({TEXT}, int64, int64, {_MODEL}, {_ROOM}, int32[::1], int64)", calls="inlined", arrays="borrowed"
+    f"int64({TEXT}, int64, int64, {_MODEL}, {_ROOM}, int32[::1], int64)",
+    calls="inlined",
+    arrays="borrowed",
+    callers="kernels",
 )
 def write_way(text: Any, start: Any, end: Any, model: Any, room: Any, out: Any, at: Any) -> Any:
     """Write the ids of the way that `viterbi` found from out[at] on; return the next place.
@@ -179,7 +187,7 @@ def write_way(text: Any, start: Any, end: Any, model: Any, room: Any, out: Any, 
     return at + count
 
 
-@kernel(f"float64({_MODEL}, {_ROOM}, int64, float64)", calls="inlined", arrays="borrowed")
+@kernel(f"float64({_MODEL}, {_ROOM}, int64, float64)", calls="inlined", arrays="borrowed", callers="kernels")
 def sum_of_way(model: Any, room: Any, size: Any, before: Any) -> Any:
     """Return the sum after a word of so many bytes, its pieces added one by one to the sum before it."""
     scores, settings = model[0][2], model[2]
@@ -199,7 +207,12 @@ def sum_of_way(model: Any, room: Any, size: Any, before: Any) -> Any:
     return total
 
 
-@kernel(f"UniTuple(int64, 2)({TEXT}, int64, int64, uint64[::1])", calls="inlined", arrays="borrowed")
+@kernel(
+    f"UniTuple(int64, 2)({TEXT}, int64, int64, uint64[::1])",
+    calls="inlined",
+    arrays="borrowed",
+    callers="kernels",
+)
 def place_of(text: Any, start: Any, end: Any, memory: Any) -> Any:
     """Return a word's slot in memory, and 1 if it is there; a word that does not pack has none, -1."""
     if end - start > PACKED:
@@ -211,6 +224,7 @@ def place_of(text: Any, start: Any, end: Any, memory: Any) -> Any:
 @kernel(
     "Tuple((int64, float64))(uint64[::1], int64, float64[::1], UniTuple(float64, 2), int32[::1], int64)",
     calls="inlined",
+    callers="kernels",
     arrays="borrowed",
 )
 def recall(memory: Any, slot: Any, scores: Any, sums: Any, ids: Any, at: Any) -> Any:
@@ -236,6 +250,7 @@ def recall(memory: Any, slot: Any, scores: Any, sums: Any, ids: Any, at: Any) ->
 @kernel(
     f"void(uint64[::1], {TEXT}, UniTuple(int64, 3), float64, int32[::1], UniTuple(int64, 2))",
     calls="inlined",
+    callers="kernels",
     arrays="borrowed",
 )
 def remember(memory: Any, text: Any, word: Any, margin: Any, ids: Any, part: Any) -> None:
@@ -256,6 +271,7 @@ def remember(memory: Any, text: Any, word: Any, margin: Any, ids: Any, part: Any
 @kernel(
     f"Tuple((int64, float64))({TEXT}, UniTuple(int64, 3), {_MODEL}, {_OWN}, float64, int32[::1], int64)",
     calls="inlined",
+    callers="kernels",
     arrays="borrowed",
 )
 def fresh_word(text: Any, word: Any, model: Any, own: Any, total: Any, ids: Any, at: Any) -> Any:
