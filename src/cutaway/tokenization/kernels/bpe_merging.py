@@ -91,8 +91,9 @@ def sift_up(heap: Any, at: Any) -> None:
 def merge_long(symbols: Any, first: Any, count: Any, pairs: Any, made: Any) -> Any:
     """Merge symbols[first:first + count] in place; return how many are left. A heap holds rank and place."""
     own = symbols[first:]
-    after, before = np.empty(count, np.int64), np.empty(count, np.int64)
-    heap, size = np.empty(2 * count, np.int64), np.int64(0)  # a merge takes one place and needs two
+    room, size = np.empty(4 * count, np.int64), np.int64(0)
+    # A merge takes one place of the heap and needs two.
+    heap, after, before = room[: 2 * count], room[2 * count :], room[3 * count :]
     for k in range(count):
         after[k], before[k] = k + 1, k - 1
     for k in range(count - 1):
