@@ -29,6 +29,7 @@ from cutaway.tokenization.tokenizer import Tokenizer
 from cutaway.tokenization.treebank.fast import treebank_batch
 from cutaway.tokenization.treebank.words import treebank_words
 from tokenization_measuring import (
+    RUNS,
     Encode,
     Row,
     Work,
