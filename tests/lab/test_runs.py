@@ -137,12 +137,15 @@ def test_two_runs_side_by_side(client: TestClient, home: Path) -> None:
 
 def test_what_is_answered_is_what_was_promised(client: TestClient, home: Path) -> None:
     own = make_run(home, "own"), make_run(home, "own too")
-    for summary in client.get("/api/runs").json():
-        RunSummary.model_validate(summary)
-        RunWhole.model_validate(client.get(f"/api/runs/{summary['id']}").json())
+    summaries = client.get("/api/runs").json()
+    assert {run.id for run in own} < {RunSummary.model_validate(summary).id for summary in summaries}
+    for summary in summaries:
+        whole = RunWhole.model_validate(client.get(f"/api/runs/{summary['id']}").json())
+        assert (whole.id, whole.name) == (summary["id"], summary["name"])
     RowsAnswer.model_validate(client.post("/api/runs/own/rows", json={}).json())
     for first, second in (("rate 0.0005", "rate 0.0025"), (own[0].id, own[1].id)):
-        DiffAnswer.model_validate(client.get(f"/api/runs/{first}/diff/{second}").json())
+        answer = client.get(f"/api/runs/{first}/diff/{second}").json()
+        assert set(answer) == set(DiffAnswer.model_validate(answer).model_dump())
 
 
 def test_a_run_of_ones_own_with_numbers_that_are_none(client: TestClient, home: Path) -> None:
