@@ -143,8 +143,10 @@ def run_generation() -> None:
 def run_training() -> None:
     import torch
 
+    from cutaway.training.int16_products import lay_out, multiply
     from cutaway.training.word_loss import word_loss
 
+    multiply(np.ones((3, 5), np.float32), lay_out(np.ones((7, 5), np.float32)))
     hidden, table = torch.ones(5, 8, requires_grad=True), torch.ones(23, 8)
     word_loss(hidden, table, torch.zeros(23), torch.tensor([1, 2, 3, 4, 5]), smoothing=0.1)
 
