@@ -65,11 +65,12 @@ def tell_of_data(labelled: Labelled, model: str, settings: FinetuneSettings) -> 
     from cutaway.finetuning.data import split_rows
     from cutaway.finetuning.describe import describe
     from cutaway.tokenization.tokenizer import Tokenizer
-    from cutaway.transformers.checkpoint import find_checkpoint
+    from cutaway.transformers.encoders import read_encoder
 
-    find_checkpoint(model)  # what is no encoder is told as such, not as a tokenizer that lacks something
+    # What is no encoder is told as such, not as a tokenizer that lacks something.
+    inputs = settings.inputs.at_most(read_encoder(model)[1].longest)
     count = settings.held_out if settings.held_out >= 1 else max(1, settings.held_out * len(labelled))
     split = split_rows(labelled.labels, held_out=round(count), seed=settings.loop.seed)
-    found = describe(labelled, tokenizer=Tokenizer.load(model), inputs=settings.inputs, split=split)
+    found = describe(labelled, tokenizer=Tokenizer.load(model), inputs=inputs, split=split)
     for line in found.lines():
         output.warn(line)

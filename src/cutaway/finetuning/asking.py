@@ -20,12 +20,13 @@ from cutaway.tokenization.tokenizer import Tokenizer
 from cutaway.transformers.bert import Bert
 from cutaway.transformers.checkpoint import find_checkpoint
 from cutaway.transformers.config_json import read_config, read_fields
+from cutaway.transformers.encoders import BODIES
 from cutaway.transformers.gpt import Gpt
 from cutaway.transformers.head_maps import HEADS
 from cutaway.transformers.packing import IntArray, PackedBatch
 from cutaway.transformers.question import Question, as_row
 from cutaway.transformers.questions import why_label, why_mean, why_next, why_word
-from cutaway.transformers.tasks import BODIES, MaskedWords, SequenceLabels
+from cutaway.transformers.tasks import MaskedWords, SequenceLabels
 
 Answers = Literal["labels", "words", "next words", "none"]
 Task = Classifier | SequenceLabels | MaskedWords | Gpt | Bert

@@ -6,7 +6,7 @@ Legend: N tokens of all rows, B rows, D width, C classes.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -25,6 +25,7 @@ from cutaway.tokenization.tokenizer import Tokenizer
 from cutaway.training.batches import token_budget_batches
 from cutaway.transformers.bert import Bert
 from cutaway.transformers.checkpoint import weights_sha256
+from cutaway.transformers.encoders import load_encoder
 from cutaway.transformers.packing import PackedBatch
 from cutaway.transformers.prepared import BUDGETS
 from cutaway.transformers.products import Precision
@@ -73,7 +74,7 @@ class Classifier(nn.Module):
 
     def __init__(self, settings: ClassifierSettings, encoder: Bert, tokenizer: Tokenizer) -> None:
         super().__init__()
-        self.settings = settings
+        self.settings = replace(settings, inputs=settings.inputs.at_most(encoder.config.longest))
         self.encoder = encoder
         self.tokenizer = tokenizer
         self.head = nn.Linear(encoder.config.width, len(settings.labels))
@@ -90,7 +91,7 @@ class Classifier(nn.Module):
         Returns:
             The classifier; what its method names is what trains.
         """
-        encoder = Bert.load(settings.base)
+        encoder = load_encoder(settings.base)
         encoder.sha256 = encoder.sha256 or weights_sha256(settings.base)
         encoder.requires_grad_(settings.method == "full")
         if settings.method == "lora":

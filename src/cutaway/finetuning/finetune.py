@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -80,6 +81,7 @@ def _trained(
     """Train in a folder that the first process holds, which alone writes anything into it."""
     model, settings = chosen
     classifier, split = prepared(labelled, model, settings)
+    settings = replace(settings, inputs=classifier.settings.inputs)
     plain = settings_of(settings, model=model)
     recipe = {"data": labelled.sha256, "base sha256": classifier.encoder.sha256, **plain}
     checkpoints = saving.checkpoints(folder, recipe)

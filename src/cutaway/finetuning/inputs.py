@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, overload
 
 import numpy as np
@@ -39,6 +39,18 @@ class InputSettings:
             raise UsageError(f"max_tokens must lie between 3 and 512, not {self.max_tokens}")
         if self.truncation not in ("head", "tail", "head+tail"):
             raise UsageError(f"truncation must be head, tail or head+tail, not {self.truncation!r}")
+
+    def at_most(self, longest: int) -> InputSettings:
+        """Return the same choice for a model that reads no row longer than this.
+
+        Args:
+            longest: tokens, as many as the model has positions.
+
+        Example:
+            >>> InputSettings(max_tokens=256).at_most(128).max_tokens
+            128
+        """
+        return self if self.max_tokens <= longest else replace(self, max_tokens=longest)
 
 
 def kept(length: int, settings: InputSettings) -> tuple[int, int]:

@@ -47,7 +47,7 @@ class LabelledTask:
         self._precision = training_precision(settings.precision)
         number = {name: at for at, name in enumerate(classifier.settings.labels)}
         truth = np.array([number[label] for label in labelled.labels], dtype=np.int64)
-        rows = rows_of(classifier.tokenizer, labelled.texts, settings.inputs)
+        rows = rows_of(classifier.tokenizer, labelled.texts, classifier.settings.inputs)
         training, held = split
         self._rows, self._truth = [rows[at] for at in training], torch.from_numpy(truth[training])
         self._held, self._held_rows, self._held_truth = held, [rows[at] for at in held], truth[held]

@@ -15,7 +15,7 @@ from cutaway.core.errors import FormatError, UsageError
 from cutaway.core.trace import Recorder, Trace
 from cutaway.finetuning.lora import TARGETS
 from cutaway.finetuning.saved import CONFIG, WEIGHTS, find_folder, read_config
-from cutaway.transformers.bert import Bert
+from cutaway.transformers.encoders import load_encoder
 
 SHOWN = 16
 SINGULAR = 16
@@ -46,7 +46,7 @@ def trace_adapter(run_or_name: str | Path, *, layer: int, target: str, shown: in
     """
     folder = find_folder(run_or_name)
     config, stored = read_config(folder / CONFIG), _stored(folder / WEIGHTS)
-    encoder = Bert.load(config["base"])
+    encoder = load_encoder(config["base"])
     scale = config["lora"]["alpha"] / max(config["lora"]["rank"], 1)
     name = f"encoder.blocks.{layer - 1}.{target}"
     if f"{name}.a" not in stored:

@@ -24,7 +24,7 @@ from cutaway.finetuning.classifier import Classifier, ClassifierSettings
 from cutaway.finetuning.inputs import InputSettings
 from cutaway.finetuning.lora import LoraSettings
 from cutaway.tokenization.tokenizer import Tokenizer
-from cutaway.transformers.bert import Bert
+from cutaway.transformers.encoders import load_encoder
 
 FORMAT = "cutaway-classifier/1"
 WEIGHTS = "model.safetensors"
@@ -78,7 +78,7 @@ def load_classifier(run_or_name: str | Path) -> Classifier:
     settings = _settings(config, folder / CONFIG)
     if settings.method == "full":
         _check(folder / ENCODER / WEIGHTS, config.get("encoder_sha256"))
-        encoder = Bert.load(folder / ENCODER)
+        encoder = load_encoder(folder / ENCODER)
         classifier = Classifier(settings, encoder.requires_grad_(False), Tokenizer.load(folder / ENCODER))
     else:
         classifier = Classifier.create(settings)

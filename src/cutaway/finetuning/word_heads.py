@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from cutaway.transformers.bert import Bert
-from cutaway.transformers.checkpoint import find_checkpoint
-from cutaway.transformers.config_json import read_config
+from cutaway.transformers.encoders import load_encoder
 from cutaway.transformers.head_maps import HEADS
 from cutaway.transformers.pretraining.initial import draw_weights
-from cutaway.transformers.tasks import BODIES, MaskedWords
+from cutaway.transformers.tasks import MaskedWords
 
 
 def with_word_head(body: Bert, seed: int) -> MaskedWords:
@@ -29,9 +28,8 @@ def load_masked_words(start: str, seed: int) -> MaskedWords:
         start: a catalog name or a folder.
         seed: of a fresh head's weights.
     """
-    family, _ = read_config(find_checkpoint(start).config, tuple(BODIES))
-    body = BODIES[family].load(start)
-    layers = HEADS["masked words"][family].layers.values()
+    body = load_encoder(start)
+    layers = HEADS["masked words"][body.family].layers.values()
     if any(key.startswith(f"{layer}.") for layer in layers for key in body.left_out):
         return MaskedWords.load(start)
     return with_word_head(body, seed)

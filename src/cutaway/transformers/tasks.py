@@ -19,16 +19,15 @@ from torch import Tensor, nn
 
 from cutaway.core.errors import FormatError, UsageError
 from cutaway.core.files import whole_file, write_text
-from cutaway.transformers.bert import Bert, DistilBert, Roberta
+from cutaway.transformers.bert import Bert
 from cutaway.transformers.checkpoint import CONFIG, WEIGHTS, assign, find_checkpoint, todays_name
 from cutaway.transformers.config_json import read_config, read_fields, write_fields
+from cutaway.transformers.encoders import BODIES
 from cutaway.transformers.head_maps import HEADS, HeadMap, TaskName
 from cutaway.transformers.key_maps import FAMILIES, Stored, keys_of, stored_tensors
 from cutaway.transformers.packing import IntArray, PackedBatch
 from cutaway.transformers.shards import map_weights
 from cutaway.transformers.task_heads import LabelHead, WordHead
-
-BODIES: dict[str, type[Bert]] = {"bert": Bert, "roberta": Roberta, "distilbert": DistilBert}
 
 
 class StoredTask(NamedTuple):

@@ -16,7 +16,7 @@ from cutaway.finetuning.baselines.logistic import Logistic
 from cutaway.finetuning.inputs import InputSettings, rows_of
 from cutaway.tokenization.tokenizer import Tokenizer
 from cutaway.training.batches import token_budget_batches
-from cutaway.transformers.bert import Bert
+from cutaway.transformers.encoders import load_encoder
 from cutaway.transformers.packing import PackedBatch
 from cutaway.transformers.prepared import BUDGETS
 
@@ -91,13 +91,14 @@ class _Reader:
 
     def __init__(self, settings: Frozen) -> None:
         self._settings = settings
-        self._encoder, self._tokenizer = Bert.load(settings.model).eval(), Tokenizer.load(settings.model)
+        self._encoder, self._tokenizer = load_encoder(settings.model), Tokenizer.load(settings.model)
+        self._inputs = settings.inputs.at_most(self._encoder.config.longest)
         self.size = sum(weight.nbytes for weight in self._encoder.parameters())
 
     def read(self, texts: Sequence[str]) -> NDArray[np.float32]:
         import torch
 
-        rows = rows_of(self._tokenizer, texts, self._settings.inputs)
+        rows = rows_of(self._tokenizer, texts, self._inputs)
         found = np.zeros((len(rows), self._encoder.config.width), dtype=np.float32)
         lengths = rows.lengths.tolist()
         for at in token_budget_batches(lengths, budget=BUDGETS["float32"], seed=None):

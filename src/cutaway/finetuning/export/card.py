@@ -16,8 +16,8 @@ classify("...", truncation=True)
 ```
 
 Keep it in float32. The encoder has one block more than its base: it is not learned, it takes the mean of
-all tokens, which stock BERT does not. Texts over {longest} tokens are cut by the caller (`truncation=True`
-keeps one end; this model was trained on {truncation}).""",
+all tokens, which the stock model does not. Texts over {longest} tokens are cut by the caller
+(`truncation=True` keeps one end; this model was trained on {truncation}).""",
     "onnx": """```python
 import onnxruntime
 
@@ -29,9 +29,9 @@ logits = session.run(["logits"], {{"input_ids": ids, "attention_mask": mask}})[0
 is (batch, {classes}), the softmax of which are the probabilities. Ids come from tokenizer.json; of a longer
 text {longest} tokens are read ({truncation}).""",
     "merged": """```python
-from cutaway import Bert, Tokenizer
+from cutaway import {encoder}, Tokenizer
 
-encoder, tokenizer = Bert.load("<this folder>"), Tokenizer.load("<this folder>")
+encoder, tokenizer = {encoder}.load("<this folder>"), Tokenizer.load("<this folder>")
 ```
 
 The encoder with its adapters merged, as `transformers.AutoModel` loads it too; `head.safetensors` holds
@@ -50,6 +50,7 @@ def write_card(classifier: Classifier, form: str, agreement: Agreement | None) -
     settings = classifier.settings
     loading = _LOADING["onnx" if form.startswith("onnx") else form].format(
         classes=len(settings.labels),
+        encoder=type(classifier.encoder).__name__,
         longest=settings.inputs.max_tokens,
         truncation=settings.inputs.truncation,
     )

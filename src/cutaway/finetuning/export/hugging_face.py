@@ -1,13 +1,15 @@
-"""A folder that `transformers` loads as it is: the mean of all tokens, written as one more block of BERT.
+"""A folder that `transformers` loads as it is: the mean of all tokens, written as one more block.
 
-Stock BERT classifies by its first token alone, this room by the mean of all. So the exported encoder has
-one block more, whose weights are not learned but set: its queries are zero, so that every token sees all
-tokens of its text alike, and its values are the class scores; the first token ends up with their mean.
-Normalization, which would rescale that mean, is held still by two numbers so large that nothing beside
-them counts, and tanh by scores so small that it is a straight line there.
+Stock BERT, RoBERTa and DistilBERT classify by the first token alone, this room by the mean of all. So the
+exported encoder has one block more, whose weights are not learned but set: its queries are zero, so that
+every token sees all tokens of its text alike, and its values are the class scores; the first token ends up
+with their mean. Normalization, which would rescale that mean, is held still by two numbers so large that
+nothing beside them counts, and tanh by scores so small that it is a straight line there; DistilBERT's ReLU
+gets the scores twice, the second time with the other sign.
 
     first attention:  u = K (m, −m, c, −c, 0 …) + x,   norm(u) γ = (m, −m, 0 …),   m = Σ W xₜ / T
     feed-forward:     norm((m, −m, c, −c, 0 …)) γ = (m, 0 …),   logits = tanh(ε m) / ε + b
+                                                          or relu(m) − relu(−m) + b
 
 Legend: T tokens, D width, C classes, m the mean scores.
 """
@@ -25,8 +27,9 @@ from torch import Tensor, nn
 from cutaway.core.errors import UsageError
 from cutaway.core.files import write_text
 from cutaway.finetuning.classifier import Classifier
-from cutaway.transformers.bert import Bert
 from cutaway.transformers.block import Block
+from cutaway.transformers.config import Pooler
+from cutaway.transformers.task_heads import LabelHead
 from cutaway.transformers.tasks import SequenceLabels
 
 # In float32, of which numbers this large still keep seven digits.
@@ -41,7 +44,7 @@ def write_hugging_face(classifier: Classifier, folder: Path) -> None:
         folder: made if it is not there.
 
     Raises:
-        UsageError: the encoder is not BERT's, or has too few numbers for so many classes.
+        UsageError: the encoder has too few numbers in a vector for so many classes.
     """
     task = with_mean_block(classifier)
     task.save(folder)
@@ -51,6 +54,8 @@ def write_hugging_face(classifier: Classifier, folder: Path) -> None:
         "tokenizer_class": "PreTrainedTokenizerFast",
         "model_max_length": inputs.max_tokens,
         "truncation_side": "left" if inputs.truncation == "tail" else "right",
+        # Token types would be sent, too, to models that have no table of them.
+        "model_input_names": ["input_ids", "attention_mask"],
         **special_tokens(classifier),
     }
     write_text(folder / "tokenizer_config.json", json.dumps(fields, indent=2) + "\n")
@@ -77,7 +82,7 @@ def special_tokens(classifier: Classifier) -> dict[str, str]:
 
 
 def with_mean_block(classifier: Classifier) -> SequenceLabels:
-    """Return the same classifier in BERT's own form, with one block more.
+    """Return the same classifier in its family's own form, with one block more.
 
     Args:
         classifier: adapters merged.
@@ -86,27 +91,25 @@ def with_mean_block(classifier: Classifier) -> SequenceLabels:
         The model; its first token's answer is the classifier's.
 
     Raises:
-        UsageError: the encoder is not BERT's, or has too few numbers for so many classes.
+        UsageError: the encoder has too few numbers in a vector for so many classes.
     """
     encoder, labels = classifier.encoder, classifier.settings.labels
-    if encoder.family != "bert":
-        raise UsageError(f"the encoder is of the family {encoder.family}: only BERT's can be exported so")
     if 2 * len(labels) + 2 > encoder.config.width:
         raise UsageError(
             f"{len(labels)} classes need {2 * len(labels) + 2} numbers in a vector, the encoder has "
             f"{encoder.config.width}: export to onnx"
         )
-    body = Bert(replace(encoder.config, layers=encoder.config.layers + 1, pooler="tanh"))
+    pooler: Pooler = "tanh" if encoder.family == "bert" else "none"
+    body = type(encoder)(replace(encoder.config, layers=encoder.config.layers + 1, pooler=pooler))
     with torch.no_grad():
         body.embeddings.load_state_dict(encoder.embeddings.state_dict())
         for mine, theirs in zip(body.blocks, encoder.blocks, strict=False):
             mine.load_state_dict(theirs.state_dict())
-        last, pooler = body.blocks[-1], body.pooler
+        last = body.blocks[-1]
         assert isinstance(last, Block)
-        assert pooler is not None
         _set_block(last, classifier.head.weight)
         task = SequenceLabels(body, labels)
-        _set_head(pooler, task, classifier.head.bias)
+        _set_head(task, classifier.head.bias)
     return task.eval()
 
 
@@ -129,12 +132,18 @@ def _set_block(block: Block, scores: Tensor) -> None:
     block.feed_forward_norm.weight[:classes] = deviation
 
 
-def _set_head(pooler: nn.Linear, task: SequenceLabels, bias: Tensor) -> None:
-    """Let pooler and head hand the scores on, and add the bias."""
-    for parameter in (*pooler.parameters(), *task.head.parameters()):
+def _set_head(task: SequenceLabels, bias: Tensor) -> None:
+    """Let the hidden layer, BERT's pooler or the head's own, hand the scores on, and add the bias."""
+    head = task.head
+    assert isinstance(head, LabelHead)
+    hidden = head.dense or task.body.pooler
+    assert hidden is not None
+    for parameter in (*hidden.parameters(), *head.parameters()):
         parameter.zero_()
-    out = task.head.out
-    assert isinstance(out, nn.Linear)
-    at = torch.arange(len(bias))
-    pooler.weight[at, at], out.weight[at, at] = _SMALL, 1 / _SMALL
-    out.bias.copy_(bias)
+    at, classes = torch.arange(len(bias)), len(bias)
+    if head.activation == "relu":
+        hidden.weight[at, at], hidden.weight[classes + at, at] = 1.0, -1.0
+        head.out.weight[at, at], head.out.weight[at, classes + at] = 1.0, -1.0
+    else:
+        hidden.weight[at, at], head.out.weight[at, at] = _SMALL, 1 / _SMALL
+    head.out.bias.copy_(bias)
