@@ -49,9 +49,22 @@ def run_transformers() -> None:
     sources, encoded = PackedBatch.from_rows(ROWS[::-1]), torch.ones(11, 8)
     across = Across(targets=batch, sources=sources, encoded=encoded)
     Block(config)(torch.ones(11, 8), Within(batch=batch, sees="up to itself"), across)
+    run_block_training()
     run_generation()
     run_pretraining()
     run_explanations()
+
+
+def run_block_training() -> None:
+    import torch
+
+    from cutaway.transformers.block import Block
+    from cutaway.transformers.config import BlockConfig
+    from cutaway.transformers.packing import PackedBatch
+
+    block = Block(BlockConfig(width=8, heads=2, feed_forward=13)).train()
+    batch = PackedBatch.from_rows([np.zeros(300, dtype=np.int64)] * 4)
+    block(torch.ones(1200, 8, requires_grad=True), batch).sum().backward()
 
 
 def run_explanations() -> None:

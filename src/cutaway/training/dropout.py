@@ -32,13 +32,37 @@ def drop(x: Tensor, share: float, *, training: bool) -> Tensor:
         >>> drop(torch.ones(8), 0.5, training=True).unique().tolist()
         [0.0, 2.0]
     """
-    threshold = min(round(share * 256), 255)
+    threshold = threshold_of(share)
     if not training or threshold == 0:
         return x
-    words = torch.empty((x.numel() + 7) // 8, dtype=torch.int64, device=x.device)
-    random_bytes = words.random_(-(2**63), None).view(torch.uint8)[: x.numel()].view(x.shape)
-    kept: Tensor = _Drop.apply(x, random_bytes >= threshold, 256 / (256 - threshold))  # type: ignore[no-untyped-call]
+    kept: Tensor = _Drop.apply(x, draws_for(x) >= threshold, 256 / (256 - threshold))  # type: ignore[no-untyped-call]
     return kept
+
+
+def threshold_of(share: float) -> int:
+    """Return how many of a byte's 256 values drop a number: a number is kept if its draw is not below.
+
+    Args:
+        share: p, from 0 up to below 1.
+
+    Example:
+        >>> threshold_of(0.5), threshold_of(0.001)
+        (128, 0)
+    """
+    return min(round(share * 256), 255)
+
+
+def draws_for(x: Tensor) -> Tensor:
+    """Return a random byte for each number, from torch's own generator.
+
+    Args:
+        x: any shape.
+
+    Returns:
+        The same shape, uint8.
+    """
+    words = torch.empty((x.numel() + 7) // 8, dtype=torch.int64, device=x.device)
+    return words.random_(-(2**63), None).view(torch.uint8)[: x.numel()].view(x.shape)
 
 
 class _Drop(torch.autograd.Function):

@@ -127,6 +127,10 @@ class Block(Attention):
             UsageError: a decoder's block was given no source.
         """
         seen = Within(batch=sight) if isinstance(sight, PackedBatch) else sight
+        if self.training and len(x) >= _MANY and isinstance(seen, Within):
+            trained = _trained(self, x, seen)
+            if trained is not None:
+                return trained
         y = self._add(x, self.attention_norm, lambda part: self.attend(part, seen))  # (N, D)
         if self.cross is not None and self.cross_norm is not None:
             if source is None:
@@ -168,6 +172,18 @@ class Block(Attention):
             return x + drop(layer(norm(x)), share, training=training)
         normalized: Tensor = norm(x + drop(layer(x), share, training=training))
         return normalized
+
+
+def _trained(block: Block, x: Tensor, sight: Within) -> Tensor | None:
+    """The block's output by the kernels of training, or none where they do not know its kind."""
+    from cutaway.transformers.trainable import can_train
+
+    if not can_train(block, x, sight):
+        return None
+    # Brings in numba, which whoever only predicts need not wait for.
+    from cutaway.transformers.training_block import train_block
+
+    return train_block(block, x, sight.batch)
 
 
 def make_norm(config: BlockConfig) -> nn.LayerNorm | nn.RMSNorm:

@@ -183,9 +183,13 @@ def can_prepare(block: Block) -> bool:
     Returns:
         True or false.
     """
-    return is_plain(block, "post") and all(
-        weight.dtype == torch.float32 and weight.device.type == "cpu" and not weight.is_inference()
-        for weight in block.parameters()
+    return (
+        is_plain(block, "post")
+        and not block.training
+        and all(
+            weight.dtype == torch.float32 and weight.device.type == "cpu" and not weight.is_inference()
+            for weight in block.parameters()
+        )
     )
 
 
@@ -193,7 +197,7 @@ def is_plain(block: Block, order: NormOrder) -> bool:
     """Tell whether a block is made of plain linear layers and LayerNorms, and sees its own row only.
 
     Args:
-        block: not in training, nobody listening to what its layers compute.
+        block: nobody listening to what its layers compute.
         order: where its norms stand.
 
     Returns:
@@ -205,7 +209,6 @@ def is_plain(block: Block, order: NormOrder) -> bool:
         (config.order, config.norm, config.sees) == (order, "layer", "own row")
         and config.places != "rotary"
         and block.gate is None
-        and not block.training
         and all(type(part) in (nn.Linear, nn.LayerNorm) and _quiet(part) for part in parts)
         and _quiet(block)
     )

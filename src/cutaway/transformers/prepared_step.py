@@ -82,7 +82,7 @@ def step_blocks(blocks: Iterable[nn.Module]) -> list[StepBlock] | None:
     """
     made = []
     for block in blocks:
-        if not (isinstance(block, Block) and is_plain(block, "pre")):
+        if not (isinstance(block, Block) and is_plain(block, "pre")) or block.training:
             return None
         made.append(StepBlock(block))
     return made

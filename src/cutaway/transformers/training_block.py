@@ -1,0 +1,222 @@
+"""A post-norm encoder block in training: the same numbers as its layers one by one, in fewer passes.
+
+    y = norm(x + drop(attend(x))),   z = norm(y + drop(down(gelu(up(y)))))
+
+Forward beside backward, by hand. Between two products one kernel reads and writes each number once; what
+is as wide as the feed-forward layer passes through in pieces that stay in a cache; the gradient of a
+residual sum is where the products that come after add theirs. What chance drops is drawn as `drop` draws it.
+
+Legend: N tokens of all rows, D width, F feed-forward width, M tokens of one piece or of one group of rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from cutaway.training import block_kernels as kernels
+from cutaway.training.dropout import draws_for, threshold_of
+from cutaway.training.row_parts import in_parts, summed_in_parts
+from cutaway.transformers.attention import attend_fast
+from cutaway.transformers.block import Block
+from cutaway.transformers.packing import PackedBatch
+from cutaway.transformers.sight import join_heads
+
+# In the order in which parameters are handed over: a weight and a bias each.
+_LAYERS = ("query", "key", "value", "output", "attention_norm", "up", "down", "feed_forward_norm")
+# Tokens of a piece of the feed-forward layer: its (M, F) numbers of MiniLM are 3 MB.
+_PIECE = 512
+
+
+class Layer(NamedTuple):
+    """A linear layer's or a norm's weights, or the gradients of them."""
+
+    weight: Tensor
+    bias: Tensor
+
+
+def train_block(block: Block, x: Tensor, batch: PackedBatch) -> Tensor:
+    """Transform every token once, and know the way back.
+
+    Args:
+        block: one that `can_train` says yes to.
+        x: (N, D) float32.
+        batch: whose rows each token sees.
+
+    Returns:
+        (N, D) float32.
+    """
+    layers = [getattr(block, name) for name in _LAYERS]
+    weights = [weight for layer in layers for weight in (layer.weight, layer.bias)]
+    out: Tensor = _TrainedBlock.apply(x, block, batch, *weights)  # type: ignore[no-untyped-call]
+    return out
+
+
+class _TrainedBlock(torch.autograd.Function):
+    """Torch's view of it: x and sixteen parameters in, z out."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, block: Block, batch: PackedBatch, *weights: Tensor) -> Tensor:
+        ctx.save_for_backward(x, *weights)
+        layers = _by_layer(weights)
+        ctx.attention, ctx.feeding = _Attention(block, batch), _FeedForward(block)
+        y = ctx.attention.forward(x.detach(), layers)
+        z: Tensor = ctx.feeding.forward(y, layers)
+        return z
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        x, *weights = ctx.saved_tensors
+        layers = _by_layer(weights)
+        to_weights: dict[str, Layer] = {}
+        gradient = ctx.feeding.backward(gradient.contiguous(), layers, to_weights)
+        # What was kept is let go of here, not with the graph, which lives as long as the loss.
+        del ctx.feeding
+        gradient = ctx.attention.backward(x.detach(), gradient, layers, to_weights)
+        del ctx.attention
+        return (gradient, None, None, *(part for name in _LAYERS for part in to_weights[name]))
+
+
+class _Attention:
+    """y = norm(x + drop(output(attend(query(x), key(x), value(x)))))"""
+
+    def __init__(self, block: Block, batch: PackedBatch) -> None:
+        self._heads, self._batch = block.config.heads, batch
+        self._tail = _AddNorm(block)
+
+    def forward(self, x: Tensor, layers: dict[str, Layer]) -> Tensor:
+        parts = []
+        for name in _LAYERS[:3]:
+            part = torch.empty_like(x)  # (N, D)
+            for here, there in zip(_pieces(x), _pieces(part), strict=True):
+                torch.mm(here, layers[name].weight.t(), out=there).add_(layers[name].bias)
+            parts.append(part)
+        written = torch.empty_like(x)  # (N, D)
+        self._graphs = []
+        for first, last, *cut in self._by_group(*parts):
+            with torch.enable_grad():
+                heads = [part.requires_grad_() for part in cut]
+                mixed = attend_fast(*heads)
+            self._graphs.append((mixed, heads))
+            torch.mm(_joined(mixed), layers["output"].weight.t(), out=written[first:last])
+        return self._tail.forward(written, x, layers["output"].bias, layers["attention_norm"])
+
+    def backward(
+        self, x: Tensor, gradient: Tensor, layers: dict[str, Layer], to_weights: dict[str, Layer]
+    ) -> Tensor:
+        to_x, to_written, to_bias, to_weights["attention_norm"] = self._tail.backward(
+            gradient, layers["attention_norm"]
+        )
+        made = {name: torch.zeros_like(layers[name].weight) for name in _LAYERS[:4]}
+        biases = {name: torch.zeros_like(layers[name].bias) for name in _LAYERS[:3]}
+        for (first, last, shape), (mixed, heads) in zip(self._groups(), self._graphs, strict=True):
+            back = to_written[first:last]  # (M, D)
+            made["output"].addmm_(back.t(), _joined(mixed))
+            to_mixed = torch.mm(back, layers["output"].weight).view(shape).transpose(1, 2)
+            for name, part in zip(_LAYERS[:3], torch.autograd.grad(mixed, heads, to_mixed), strict=True):
+                to_part = _joined(part)  # (M, D)
+                made[name].addmm_(to_part.t(), x[first:last])
+                biases[name].add_(to_part.sum(0))
+                to_x[first:last].addmm_(to_part, layers[name].weight)
+        to_weights["output"] = Layer(made.pop("output"), to_bias)
+        to_weights.update({name: Layer(weight, biases[name]) for name, weight in made.items()})
+        return to_x
+
+    def _groups(self) -> Iterator[tuple[int, int, tuple[int, ...]]]:
+        """First and last token of each group, and the shape (R, L, H, d) of its heads."""
+        first = 0
+        for group in self._batch.groups:
+            last = first + group.rows * group.length
+            yield first, last, (group.rows, group.length, self._heads, -1)
+            first = last
+
+    def _by_group(self, *parts: Tensor) -> Iterator[tuple[Any, ...]]:
+        for first, last, shape in self._groups():
+            yield (first, last, *(part[first:last].view(shape).transpose(1, 2) for part in parts))
+
+
+class _FeedForward:
+    """z = norm(y + drop(down(gelu(up(y)))))"""
+
+    def __init__(self, block: Block) -> None:
+        self._tail = _AddNorm(block)
+
+    def forward(self, y: Tensor, layers: dict[str, Layer]) -> Tensor:
+        up, down = layers["up"], layers["down"]
+        self._y, self._up = y, y.new_empty((len(y), len(up.bias)))
+        written = torch.empty_like(y)  # (N, D)
+        hidden = self._piece()  # (M, F)
+        for here, raised, there in zip(*map(_pieces, (y, self._up, written)), strict=True):
+            active = hidden[: len(here)]
+            torch.mm(here, up.weight.t(), out=raised)
+            in_parts(len(here), kernels.gelu_forward, raised, up.bias, active)
+            torch.mm(active, down.weight.t(), out=there)
+        return self._tail.forward(written, y, down.bias, layers["feed_forward_norm"])
+
+    def backward(self, gradient: Tensor, layers: dict[str, Layer], to_weights: dict[str, Layer]) -> Tensor:
+        up, down = layers["up"], layers["down"]
+        to_y, to_written, to_down, to_weights["feed_forward_norm"] = self._tail.backward(
+            gradient, layers["feed_forward_norm"]
+        )
+        made = {name: torch.zeros_like(layers[name].weight) for name in ("up", "down")}
+        to_bias = torch.zeros_like(up.bias)
+        hidden, to_hidden = self._piece(), self._piece()
+        parts = (self._y, self._up, to_written, to_y)
+        for read, raised, back, there in zip(*map(_pieces, parts), strict=True):
+            active, to_up = hidden[: len(read)], to_hidden[: len(read)]
+            torch.mm(back, down.weight, out=to_up)
+            given = (kernels.gelu_backward, raised, to_up, active)
+            to_bias += summed_in_parts(to_bias.shape, len(read), *given)
+            made["down"].addmm_(back.t(), active)
+            made["up"].addmm_(to_up.t(), read)
+            there.addmm_(to_up, up.weight)
+        to_weights["up"], to_weights["down"] = Layer(made["up"], to_bias), Layer(made["down"], to_down)
+        return to_y
+
+    def _piece(self) -> Tensor:
+        return self._up.new_empty((min(_PIECE, len(self._up)), self._up.shape[1]))
+
+
+class _AddNorm:
+    """y = norm(x + drop(written + b)), in place of what was written."""
+
+    def __init__(self, block: Block) -> None:
+        self._threshold = threshold_of(block.config.dropout)
+        self._epsilon = block.config.norm_epsilon
+
+    def forward(self, written: Tensor, x: Tensor, bias: Tensor, norm: Layer) -> Tensor:
+        # A threshold of 0 keeps all, whatever was drawn.
+        draws = draws_for(x) if self._threshold else torch.empty_like(x, dtype=torch.uint8)
+        y, moments = torch.empty_like(x), x.new_empty((len(x), 2))
+        self._kept = (written, moments, draws)
+        given = (written, x, bias, draws, self._threshold, torch.stack(norm), self._epsilon, y, moments)
+        in_parts(len(x), kernels.add_norm_forward, *given)
+        return y
+
+    def backward(self, gradient: Tensor, norm: Layer) -> tuple[Tensor, Tensor, Tensor, Layer]:
+        """Return the gradients of x, of what was written, of the bias, of the norm."""
+        summed, moments, draws = self._kept
+        to_x, to_written = torch.empty_like(gradient), torch.empty_like(gradient)
+        given = (gradient, summed, moments, norm.weight, draws, self._threshold, to_x, to_written)
+        shape = (3, gradient.shape[1])
+        scale, shift, bias = summed_in_parts(shape, len(gradient), kernels.add_norm_backward, *given)
+        return to_x, to_written, bias, Layer(scale, shift)
+
+
+def _by_layer(weights: tuple[Tensor, ...] | list[Tensor]) -> dict[str, Layer]:
+    parts = [weight.detach() for weight in weights]
+    return {name: Layer(*parts[2 * at : 2 * at + 2]) for at, name in enumerate(_LAYERS)}
+
+
+def _joined(heads: Tensor) -> Tensor:
+    """(R, H, L, d) to (M, D): a view of what attention's operator writes."""
+    return join_heads(heads.detach()).flatten(0, 1)
+
+
+def _pieces(tensor: Tensor) -> tuple[Tensor, ...]:
+    return torch.split(tensor, _PIECE)
