@@ -16,7 +16,7 @@ _FEWEST = 64
 
 
 def in_parts(rows: int, kernel: Callable[..., Any], *given: Any) -> None:
-    """Call `kernel(*given, first, last)` for parts of the rows at the same time, one for each thread of torch.
+    """Call `kernel(*given, first, last)` for parts of the rows at the same time, one a thread of torch.
 
     Args:
         rows: in all; few are one part.
