@@ -24,14 +24,10 @@ from cutaway.tokenization.kernels.bpe_tiles import (
     FOUND,
     MEMORY_IDS,
     ROOM,
-    SCANNED,
-    STRETCH,
     TILE,
-    WORDS,
     know,
     look_up,
     merge_missed,
-    scan_up,
 )
 from cutaway.tokenization.kernels.scan import TEXT
 from cutaway.tokenization.kernels.tiles import TILES, lay_tokens
@@ -47,8 +43,8 @@ _KEPT = np.uint64(((MEMORY_IDS + 1) << (2 * SYMBOL_BITS)) - 1)
 # The word table, the merges, what tokens are laid by; the memory, room for ranks, room for a tile.
 _TABLES = f"Tuple((uint64[::1], {MERGING}, {TILES}, uint64[::1], int32[::1], {ROOM}))"
 _OUT = "Tuple((int32[::1], int64[::1]))"
-# Words, as their ends; the number of each stretch's first; how far both are known.
-_CUT = "Tuple((int32[::1], int64[::1], int64[::1]))"
+# Words, as their ends; the number of each stretch's first.
+_CUT = "Tuple((int32[::1], int64[::1]))"
 _STRETCHES = "Tuple((int32[::1], int64[::1]))"
 
 
@@ -70,20 +66,13 @@ def rare_word(text: Any, start: Any, end: Any, tables: Any, ids: Any, at: Any) -
     return merge_word(text, (start, end), tables[1], tables[4], ids, at)
 
 
-@kernel(f"int64({SCANNED}, {_CUT}, int64, {_TABLES})", arrays="borrowed", callers="kernels", calls="inlined")
-def fill_tile(scanned: Any, cut: Any, begun: Any, tables: Any) -> Any:
-    """Find out what is known of the words from `begun` on; return where the tile ends, -1 as `scan_up`."""
-    words, firsts, progress = cut
-    text, memory, room = scanned[0], tables[3], tables[5]
-    looking = (memory, room[0], room[1])
-    if begun < progress[WORDS]:
-        ready = min(begun + TILE, progress[WORDS])
-        count = look_up(text, words, (begun, ready), looking)
-    else:
-        count = scan_up(scanned, progress, (words, firsts), looking)
-        ready = progress[WORDS]
-    if count < 0:
-        return np.int64(-1)
+@kernel(f"int64({TEXT}, {_CUT}, int64, {_TABLES})", arrays="borrowed", callers="kernels", calls="inlined")
+def fill_tile(text: Any, cut: Any, begun: Any, tables: Any) -> Any:
+    """Find out what is known of the words from `begun` on; return where the tile ends."""
+    words, firsts = cut
+    memory, room = tables[3], tables[5]
+    ready = min(begun + TILE, firsts[len(firsts) - 1])
+    count = look_up(text, words, (begun, ready), (memory, room[0], room[1]))
     if count > 0:
         count = know(text, words, (begun, count), tables[0], memory, room)
         merge_missed(text, count, tables[1], memory, room)
@@ -118,15 +107,14 @@ def write_words(text: Any, words: Any, part: Any, tables: Any, ids: Any, at: Any
     return np.int64(at)
 
 
-@kernel(f"int64({SCANNED}, {_CUT}, {_STRETCHES}, {_TABLES}, UniTuple(int64, 3), {_OUT})", arrays="borrowed")
-def encode_rows(scanned: Any, cut: Any, stretches: Any, tables: Any, settings: Any, out: Any) -> Any:
-    """Write the ids of every row; return how many, -1 if there is a long word that may be cut at seams.
+@kernel(f"int64({TEXT}, {_CUT}, {_STRETCHES}, {_TABLES}, UniTuple(int64, 3), {_OUT})", arrays="borrowed")
+def encode_rows(text: Any, cut: Any, stretches: Any, tables: Any, settings: Any, out: Any) -> Any:
+    """Write the ids of every row; return how many.
 
     Args:
-        scanned: UTF-8, stretches one after the other, then padding; where each starts and ends; the class of
-            each code point, and the pattern's rules: these two are not read if the words are known.
+        text: UTF-8, stretches one after the other, then padding.
         cut: the end of each word, each of which starts where the one before ends; the number of each
-            stretch's first word, and the end; how far both are known, from nothing to all.
+            stretch's first word, and the end.
         stretches: the id that each stands for, -1 for ordinary text; the number of each row's first, and the
             end.
         tables: the word table; the merges, what each makes, symbols and fallbacks; what tokens are laid by,
@@ -135,7 +123,7 @@ def encode_rows(scanned: Any, cut: Any, stretches: Any, tables: Any, settings: A
         out: takes the ids, with room for two more in each row and four at the end; takes where each row
             starts, and the end.
     """
-    text, (words, firsts, progress), (given, rows) = scanned[0], cut, stretches
+    (words, firsts), (given, rows) = cut, stretches
     ids, row_starts = out
     at, word, begun, ready = np.int64(0), np.int64(0), np.int64(0), np.int64(0)
     for row in range(len(rows) - 1):
@@ -148,12 +136,10 @@ def encode_rows(scanned: Any, cut: Any, stretches: Any, tables: Any, settings: A
             if given[which] >= 0:
                 ids[at] = given[which]
                 at += 1
-            while progress[STRETCH] <= which or word < firsts[which + 1]:
+            while word < firsts[which + 1]:
                 if word == ready:
-                    begun, ready = word, fill_tile(scanned, cut, word, tables)
-                    if ready < 0:
-                        return np.int64(-1)
-                until = min(firsts[which + 1], ready) if progress[STRETCH] > which else ready
+                    begun, ready = word, fill_tile(text, cut, word, tables)
+                until = min(firsts[which + 1], ready)
                 at = write_words(text, words, (word, until, begun), tables, ids, at)
                 word = until
         at = at if at - begin_row <= settings[2] else begin_row + settings[2]

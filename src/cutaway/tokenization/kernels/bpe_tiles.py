@@ -15,7 +15,7 @@ import numpy as np
 
 from cutaway.core.jit import kernel
 from cutaway.tokenization.kernels.bpe_merging import MERGING
-from cutaway.tokenization.kernels.scan import CASED, TEXT, has_lead, usual_word_end, word_end
+from cutaway.tokenization.kernels.scan import TEXT
 from cutaway.tokenization.kernels.side_by_side import LANE, LANES, begin, merge_least, take_ranks, written
 from cutaway.tokenization.kernels.tokens import (
     MEMORY_SLOT,
@@ -37,7 +37,7 @@ _ORDER, _OWNER, LANES_ROOM = LANES * LANE, LANES * LANE + LANES, LANES * LANE + 
 
 _HALF, _LOW_HALF = np.uint64(32), np.uint64(0xFFFFFFFF)
 _ONE, _TWO, _THREE, _FOUR, _FIVE = np.uint64(1), np.uint64(2), np.uint64(3), np.uint64(4), np.uint64(5)
-_PACKED, _TILE = np.uint64(PACKED), np.uint64(TILE)
+_PACKED = np.uint64(PACKED)
 _LENGTH_AT, _WAYS_OF, _FOUND_OF = np.uint64(56), np.uint64(_WAYS), np.uint64(FOUND)
 _FOURTH_AT, _SIZE_AT = np.uint64(SYMBOL_BITS), np.uint64(2 * SYMBOL_BITS)
 _ONE_ID = np.uint64(1 << (2 * SYMBOL_BITS))
@@ -47,77 +47,29 @@ _ONE_ID = np.uint64(1 << (2 * SYMBOL_BITS))
 ROOM = "Tuple((uint64[::1], uint64[::1], uint64[::1], int32[::1], int32[::1]))"
 # The memory, and room for what is found and what is missed.
 _LOOK = "UniTuple(uint64[::1], 3)"
-# The text, where each stretch starts and ends, the class of each code point, the pattern's rules.
-SCANNED = f"Tuple(({TEXT}, int64[::1], int64[::1], uint8[::1], int64[::1]))"
-# How far the text is cut: the stretch, the place in it, the words so far; 1 if words are cut at seams.
-STRETCH, AT, WORDS, SEAMS_MATTER, PROGRESS = 0, 1, 2, 3, 4
-
-
-@kernel(f"uint64({_LOOK}, UniTuple(uint64, 2), uint64, uint64)", arrays="borrowed", callers="kernels")
-def look(looking: Any, word: Any, k: Any, count: Any) -> Any:
-    """Write what is remembered of a packed word, the k-th of a tile; list it as missed if nothing is.
-
-    Both slots of its hash are read, and every word is listed, where the next one overwrites it if it was
-    found: a branch that is foreseen wrongly for one word in ten takes longer than all of this. Returns how
-    many are listed.
-    """
-    memory, found, missed = looking
-    low, high = word
-    slot = (mixed(low, high) & (np.uint64(len(memory) // _WAYS) - _ONE)) * _WAYS_OF
-    in_first = np.uint64((memory[slot] == low) & (memory[slot + _ONE] == high))
-    in_second = np.uint64((memory[slot + _FOUR] == low) & (memory[slot + _FIVE] == high))
-    slot += in_second * _FOUR
-    found[k * _FOUND_OF], found[k * _FOUND_OF + _ONE] = memory[slot + _TWO], memory[slot + _THREE]
-    missed[count] = k
-    return count + (_ONE - (in_first | in_second))
 
 
 @kernel(f"int64({TEXT}, int32[::1], UniTuple(int64, 2), {_LOOK})", arrays="borrowed", callers="kernels")
 def look_up(text: Any, words: Any, tile: Any, looking: Any) -> Any:
-    """Look for words tile[0] to tile[1]; return how many are not remembered."""
+    """Write what is remembered of words tile[0] to tile[1]; list those of which nothing is, return how many.
+
+    Both slots of a hash are read, and every word is listed, where the next one overwrites it if it was found:
+    a branch that is foreseen wrongly for one word in ten takes longer than all of this.
+    """
+    memory, found, missed = looking
     first, last, count = np.uint64(tile[0]), np.uint64(tile[1]), np.uint64(0)
     start = np.int64(words[first - _ONE]) if tile[0] > 0 else np.int64(0)
     for k in range(last - first):
         end = np.int64(words[first + k])
-        count = look(looking, packed(text, start, min(end, start + PACKED + 1)), k, count)
+        low, high = packed(text, start, min(end, start + PACKED + 1))
+        slot = (mixed(low, high) & (np.uint64(len(memory) // _WAYS) - _ONE)) * _WAYS_OF
+        in_first = np.uint64((memory[slot] == low) & (memory[slot + _ONE] == high))
+        in_second = np.uint64((memory[slot + _FOUR] == low) & (memory[slot + _FIVE] == high))
+        slot += in_second * _FOUR
+        found[k * _FOUND_OF], found[k * _FOUND_OF + _ONE] = memory[slot + _TWO], memory[slot + _THREE]
+        missed[count] = k
+        count += _ONE - (in_first | in_second)
         start = end
-    return np.int64(count)
-
-
-@kernel(
-    f"int64({SCANNED}, int64[::1], Tuple((int32[::1], int64[::1])), {_LOOK})",
-    arrays="borrowed",
-    callers="kernels",
-)
-def scan_up(scanned: Any, progress: Any, out: Any, looking: Any) -> Any:
-    """Cut a tile of words off the text and look for each; return how many are not remembered.
-
-    It does what kernels/cutting.py does and then `look_up`: while one word's end is awaited, without which
-    the next cannot begin, there is time to look for the one before. Returns -1 at a long word that may be cut
-    at seams.
-    """
-    text, starts, ends, classes, rules = scanned
-    words, firsts = out
-    cased, stretch, at = rules[CASED] != 0, progress[STRETCH], progress[AT]
-    begun, k, count = np.uint64(progress[WORDS]), np.uint64(0), np.uint64(0)
-    while stretch < len(starts):
-        end = ends[stretch]
-        while at < end and k < _TILE:
-            found = usual_word_end(text, at, end, cased)
-            if found < 0:
-                found = word_end(text, at, end, classes, rules)
-                if found - at > PACKED and progress[SEAMS_MATTER] and has_lead(text, at, found):
-                    return np.int64(-1)
-            words[begun + k] = found
-            count = look(looking, packed(text, at, min(found, at + PACKED + 1)), k, count)
-            k += _ONE
-            at = found
-        if at < end:
-            break
-        stretch += 1
-        firsts[stretch] = begun + k
-        at = starts[stretch] if stretch < len(starts) else at
-    progress[STRETCH], progress[AT], progress[WORDS] = stretch, at, begun + k
     return np.int64(count)
 
 

@@ -1,12 +1,10 @@
 """Compiled scanners of the split patterns: UTF-8 in, the end of each word out.
 
 The definition is the pattern (splitters/patterns.py); this decides by the class of a character and of the
-next one which branch of the pattern matches, and runs to that branch's end. Runs of ASCII letters, most of
-most texts, go eight bytes at a time: in one 64-bit number, an addition sets the high bit of each byte that
-is past a limit, and the first byte without it ends the run. The usual word, a space and up to fifteen
-letters, takes two such numbers and no branch, as each word waits for the end of the one before it.
+next one which branch of the pattern matches, and runs to that branch's end; ASCII letters sixty-four at a
+time. Most words of most texts come to less: kernels/cutting.py cuts them, and leaves the others to this.
 
-Nothing is validated here. Every text is followed by at least sixteen bytes of padding.
+Nothing is validated here. Every text is followed by at least sixty-four bytes of padding.
 """
 
 from __future__ import annotations
@@ -15,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from cutaway.core.bits import trailing_zeros
+from cutaway.core.bits import BYTES, bytes_between, trailing_zeros
 from cutaway.core.jit import kernel
 
 # Of splitters/classes.py; numba reads its own globals as constants.
@@ -26,22 +24,12 @@ CONTRACTIONS, PREFIX, CASED, DIGITS, TAIL, LINES, WHOLE_END, RULES = 0, 1, 2, 3,
 BEFORE, ANY_CASE, BEHIND = 0, 1, 2
 NO_TAIL, TAIL_LINES, TAIL_SLASHES = 0, 1, 2
 
-PADDING = 16
 MANY = 1 << 62
 SPACE, QUOTE, SLASH = 32, 39, 47
-A, Z = 65, 90
 LEAD = 0xC0  # bytes from here on begin a character of several bytes
 
-_ONE = np.uint64(1)
-_HIGH = np.uint64(0x8080808080808080)
-_SEVEN = np.uint64(0x7F7F7F7F7F7F7F7F)
-_SMALL = np.uint64(0x2020202020202020)
-_FROM_A = np.uint64(0x1F1F1F1F1F1F1F1F)  # 0x80 - "a"
-_PAST_Z = np.uint64(0x0505050505050505)  # 0x7f - "z"
-_BYTE, _SEVENTH, _ALL = np.uint64(3), np.uint64(7), np.uint64(64)
-_FIRST_HIGH, _FIRST_BYTE = np.uint64(0x80), np.uint64(0xFF)
-_FROM_CAPITAL = np.uint64(0x3F3F3F3F3F3F3F3F)  # 0x80 - "A"
-_PAST_CAPITAL = np.uint64(0x2525252525252525)  # 0x7f - "Z"
+_ONE, _NONE, _ALL = np.uint64(1), np.uint64(0), np.uint64(0xFFFFFFFFFFFFFFFF)
+_A, _Z, _SMALL_A, _SMALL_Z = np.uint64(65), np.uint64(90), np.uint64(97), np.uint64(122)
 
 TEXT = "Array(uint8, 1, 'C', readonly=True)"  # a view of Python's own bytes
 
@@ -59,21 +47,15 @@ def eight_bytes(text: Any, at: Any) -> Any:
     return low | np.uint64(text[i + np.uint64(7)]) << np.uint64(56)
 
 
-@kernel("uint64(uint64, uint64)", arrays="borrowed", callers="kernels")
-def not_letters(chunk: Any, fold: Any) -> Any:
-    """Return the high bit of each byte that is no ASCII letter (`fold` of 0x20s), or no small one (0)."""
-    small = (chunk | fold) & _SEVEN
-    return ~((small + _FROM_A) & ~(small + _PAST_Z) & ~chunk) & _HIGH
-
-
 @kernel(f"int64({TEXT}, int64, int64, uint64)", arrays="borrowed", callers="kernels")
-def skip_letters(text: Any, at: Any, end: Any, fold: Any) -> Any:
-    """Return the first place from `at` on without an ASCII letter (`fold` of 0x20s), or a small one (0)."""
+def skip_letters(text: Any, at: Any, end: Any, capitals: Any) -> Any:
+    """Return the first place from `at` on without a small letter of ASCII, or a capital where these count."""
     while at < end:
-        others = not_letters(eight_bytes(text, at), fold)
-        if others != 0:
-            return min(at + np.int64(trailing_zeros(others) >> _BYTE), end)
-        at += 8
+        letters = bytes_between(text, np.uint64(at), _SMALL_A, _SMALL_Z)
+        letters |= bytes_between(text, np.uint64(at), _A, _Z) & capitals
+        if letters != _ALL:
+            return min(at + np.int64(trailing_zeros(~letters)), end)
+        at += BYTES
     return end
 
 
@@ -106,12 +88,12 @@ def numbers_end(text: Any, at: Any, end: Any, classes: Any, most: Any) -> Any:
 @kernel(f"int64({TEXT}, int64, int64, uint8[::1])", arrays="borrowed", callers="kernels")
 def letters_end(text: Any, at: Any, end: Any, classes: Any) -> Any:
     """Return the end of the run of letters from `at` on."""
-    at = skip_letters(text, at, end, _SMALL)
+    at = skip_letters(text, at, end, _ALL)
     while at < end and text[at] >= 0x80:
         known, after = class_at(text, at, classes)
         if known & LETTER == 0:
             break
-        at = skip_letters(text, after, end, _SMALL)
+        at = skip_letters(text, after, end, _ALL)
     return at
 
 
@@ -186,12 +168,12 @@ def cased_end(text: Any, at: Any, end: Any, classes: Any) -> Any:
         if known & LOWER:
             both = at
     capitals = at
-    at = skip_letters(text, at, end, np.uint64(0))
+    at = skip_letters(text, at, end, _NONE)
     while at < end:
         known, after = class_at(text, at, classes)
         if known & LOWER == 0:
             break
-        at = skip_letters(text, after, end, np.uint64(0))
+        at = skip_letters(text, after, end, _NONE)
     if at > capitals:
         return at, at
     return (both, capitals) if both > start else (start, capitals)
@@ -246,44 +228,6 @@ def word_end(text: Any, at: Any, end: Any, classes: Any, rules: Any) -> Any:
     if known & WHITE:
         return white_end(text, at, end, classes, rules)
     return symbols_end(text, at, end, classes, rules)
-
-
-@kernel(f"UniTuple(int64, 2)({TEXT}, int64)", arrays="borrowed", callers="kernels")
-def usual_end(text: Any, at: Any) -> Any:
-    """Return the end of a space, or none, and letters, sixteen bytes at most; and how many spaces."""
-    chunk = eight_bytes(text, at)
-    spaced = np.uint64((chunk & _FIRST_BYTE) == SPACE)
-    first = trailing_zeros(not_letters(chunk, _SMALL) & ~(spaced << _SEVENTH))
-    second = trailing_zeros(not_letters(eight_bytes(text, at + 8), _SMALL))
-    bits = first + second if first == _ALL else first
-    return at + np.int64(bits >> _BYTE), np.int64(spaced)
-
-
-@kernel(f"UniTuple(int64, 2)({TEXT}, int64)", arrays="borrowed", callers="kernels")
-def usual_cased_end(text: Any, at: Any) -> Any:
-    """Do what `usual_end` does for a space, or none, a capital, or none, and small letters."""
-    chunk = eight_bytes(text, at)
-    spaced = np.uint64((chunk & _FIRST_BYTE) == SPACE)
-    others = not_letters(chunk, np.uint64(0))
-    others &= ~(spaced << _SEVENTH)
-    low = chunk & _SEVEN
-    capital = ((low + _FROM_CAPITAL) & ~(low + _PAST_CAPITAL) & ~chunk) & (_FIRST_HIGH << (spaced << _BYTE))
-    first = trailing_zeros(others & ~capital)
-    second = trailing_zeros(not_letters(eight_bytes(text, at + 8), np.uint64(0)))
-    bits = first + second if first == _ALL else first
-    return at + np.int64(bits >> _BYTE), np.int64(spaced + np.uint64(capital != 0))
-
-
-@kernel(f"int64({TEXT}, int64, int64, boolean)", arrays="borrowed", callers="kernels")
-def usual_word_end(text: Any, at: Any, end: Any, cased: Any) -> Any:
-    """Return the end of the word at `at` if it is of the usual kind and ends before `end`, else -1.
-
-    Most words are ASCII letters with a space before them, and no pattern cuts those in two.
-    """
-    found, before = usual_cased_end(text, at) if cased else usual_end(text, at)
-    char = text[np.uint64(found)]
-    odd = (found - at == 16) | (found - at <= before) | (found >= end)
-    return np.int64(-1) if odd or char >= 0x80 or (cased and char == QUOTE) else found
 
 
 @kernel(f"boolean({TEXT}, int64, int64)", arrays="borrowed")

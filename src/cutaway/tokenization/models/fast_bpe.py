@@ -16,7 +16,7 @@ from cutaway.core.text import scrub
 from cutaway.tokenization.added import AddedTokens
 from cutaway.tokenization.aligned import AlignedText
 from cutaway.tokenization.batch import Batch
-from cutaway.tokenization.kernels import bpe, bpe_tiles, scan, side_by_side
+from cutaway.tokenization.kernels import bpe, bpe_tiles, cutting, side_by_side
 from cutaway.tokenization.kernels.bpe_merging import SHORT
 from cutaway.tokenization.kernels.tokens import MEMORY_SLOT
 from cutaway.tokenization.models.blocks import (
@@ -37,11 +37,7 @@ from cutaway.tokenization.normalizers.byte_level import BYTES, LETTERS
 from cutaway.tokenization.pipeline import Pipeline
 from cutaway.tokenization.splitters.patterns import Rules
 
-MEMORY = 1 << 17  # words
-
-# As the kernels take them: a text to be cut, and its words as far as they are known.
-Scanned = tuple[NDArray[np.uint8], Longs, Longs, NDArray[np.uint8], Longs]
-Cutting = tuple[Ints, Longs, Longs]
+MEMORY = 1 << 18  # words
 
 
 class Cut(NamedTuple):
@@ -115,23 +111,22 @@ class FastBytePairs:
             parts = list(map(str.encode, texts))
         except UnicodeEncodeError:
             parts = [scrub(text).encode("utf-8") for text in texts]
-        raw = b"".join([*parts, bytes(scan.PADDING)])
+        raw = b"".join([*parts, bytes(cutting.PADDING)])
         given, rows = np.full(len(parts), -1, np.int32), np.arange(len(parts) + 1)
         if not self._is_plain(raw):
             parts, given, rows = self._stretches(texts)
-            raw = b"".join([*parts, bytes(scan.PADDING)])
+            raw = b"".join([*parts, bytes(cutting.PADDING)])
         text = np.frombuffer(raw, np.uint8)
         bounds = starts_of(np.fromiter(map(len, parts), np.int64, len(parts)))
-        scanned = (text, bounds[:-1], bounds[1:], self._classes, self._rules)
+        words, firsts = own.scratch.ints("words", len(text)), np.empty(len(bounds), np.int64)
+        _, long = cutting.scan(text, (bounds[:-1], bounds[1:]), self._classes, self._rules, words, firsts)
+        if long > 0 and self._may_cut_at_seams:
+            words = self._cut_at_seams(own, text, words, firsts)
         ids = own.scratch.ints("ids", len(text) + len(parts) + 2 * len(texts) + bpe_tiles.MEMORY_IDS)
         row_starts = np.empty(len(texts) + 1, np.int64)
-        cut = self._uncut(own, scanned)
         tables = (*self._tables, own.memory, own.ranks, own.room)
         settings = (limits.first_id, limits.last_id, limits.most)
-        used = bpe.encode_rows(scanned, cut, (given, rows), tables, settings, (ids, row_starts))
-        if used < 0:
-            cut = self._cut_at_seams(own, scanned)
-            used = bpe.encode_rows(scanned, cut, (given, rows), tables, settings, (ids, row_starts))
+        used = bpe.encode_rows(text, (words, firsts), (given, rows), tables, settings, (ids, row_starts))
         take(ids[:used])
         return row_starts[1:] - row_starts[:-1]
 
@@ -139,22 +134,13 @@ class FastBytePairs:
     def _seams(self) -> NDArray[np.uint64]:
         return seam_table(self._tables[2][4])
 
-    def _uncut(self, own: Own, scanned: Scanned) -> Cutting:
-        """Return room for words, none of which is known."""
-        progress = np.zeros(bpe_tiles.PROGRESS, np.int64)
-        progress[bpe_tiles.SEAMS_MATTER] = self._may_cut_at_seams
-        return own.scratch.ints("words", len(scanned[0])), np.zeros(len(scanned[1]) + 1, np.int64), progress
+    def _cut_at_seams(self, own: Own, text: NDArray[np.uint8], words: Ints, firsts: Longs) -> Ints:
+        """Return the ends of words, long ones cut at seams."""
+        from cutaway.tokenization.kernels import seams  # compiled for the first text that needs it
 
-    def _cut_at_seams(self, own: Own, scanned: Scanned) -> Cutting:
-        """Return all words, long ones cut at seams."""
-        from cutaway.tokenization.kernels import cutting, seams  # compiled for the first text that needs them
-
-        whole, firsts, progress = self._uncut(own, scanned)
-        parts = own.scratch.ints("parts", len(whole))
-        cutting.scan(scanned[0], scanned[1:3], *scanned[3:], whole, firsts)
-        seams.cut_at_seams(scanned[0], whole, firsts, self._seams, parts)
-        progress[[bpe_tiles.STRETCH, bpe_tiles.WORDS]] = len(firsts) - 1, firsts[-1]
-        return parts, firsts, progress
+        parts = own.scratch.ints("parts", len(text))
+        seams.cut_at_seams(text, words, firsts, self._seams, parts)
+        return parts
 
     def _is_plain(self, raw: bytes) -> bool:
         """Say whether rows are encoded as they stand: no added tokens in them, and nothing to change."""

@@ -95,11 +95,9 @@ class FastMarkedPairs:
         given, each = np.full(len(parts), -1, np.int32), np.arange(len(parts) + 1)
         ids = own.scratch.ints("ids", len(text_bytes) + 2 * len(texts) + bpe_tiles.MEMORY_IDS)
         row_starts = np.empty(len(texts) + 1, np.int64)
-        progress = np.zeros(bpe_tiles.PROGRESS, np.int64)
-        progress[[bpe_tiles.STRETCH, bpe_tiles.WORDS]] = len(parts), firsts[-1]
         used = bpe.encode_rows(
-            (text_bytes, bounds[:-1], bounds[1:], np.empty(0, np.uint8), np.empty(0, np.int64)),
-            (words, firsts, progress),
+            text_bytes,
+            (words, firsts),
             (given, each),
             (*self._tables, own.memory, own.ranks, own.room),
             (limits.first_id, limits.last_id, limits.most),

@@ -12,7 +12,7 @@ import numpy as np
 
 from cutaway.core.errors import DataError
 from cutaway.core.text import scrub
-from cutaway.tokenization.kernels import counting, cutting, scan
+from cutaway.tokenization.kernels import counting, cutting
 from cutaway.tokenization.kernels.tokens import WORD_SLOT
 from cutaway.tokenization.models.blocks import starts_of
 from cutaway.tokenization.models.scanner import class_table, rule_numbers
@@ -46,11 +46,11 @@ def count_byte_words(texts: Iterable[str], rules: Rules) -> Counter[bytes]:
     checked = _checked(texts)
     while rows := list(islice(checked, _ROWS)):
         parts = [row.encode("utf-8") for row in rows]
-        raw = b"".join([*parts, bytes(scan.PADDING)])
+        raw = b"".join([*parts, bytes(cutting.PADDING)])
         text = np.frombuffer(raw, np.uint8)
         bounds = starts_of(np.fromiter(map(len, parts), np.int64, len(parts)))
         words, firsts = np.empty(len(text), np.int32), np.empty(len(parts) + 1, np.int64)
-        count = cutting.scan(text, (bounds[:-1], bounds[1:]), classes, numbers, words, firsts)
+        count, _ = cutting.scan(text, (bounds[:-1], bounds[1:]), classes, numbers, words, firsts)
         places = np.empty(len(text) // 8 + 2, np.int64)
         at = 0
         while at < count:
