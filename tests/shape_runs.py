@@ -28,6 +28,7 @@ def run_transformers() -> None:
     bert = small_bert()
     batch = PackedBatch.from_rows(ROWS)
     bert.pool(bert(batch), batch)
+    bert(batch.laid_out())
     bert.embed(batch)
     with torch.no_grad():
         bert.infer(batch)
@@ -49,6 +50,8 @@ def run_transformers() -> None:
     sources, encoded = PackedBatch.from_rows(ROWS[::-1]), torch.ones(11, 8)
     across = Across(targets=batch, sources=sources, encoded=encoded)
     Block(config)(torch.ones(11, 8), Within(batch=batch, sees="up to itself"), across)
+    padded = Across(targets=batch.laid_out(), sources=sources.laid_out(), encoded=encoded)
+    Block(config)(torch.ones(11, 8), Within(batch=batch, sees="up to itself"), padded)
     run_block_training()
     run_generation()
     run_pretraining()

@@ -36,6 +36,8 @@ def finetune(
     smoothing: options.Smoothing = 0.0,
     class_weights: options.Weights = "none",
     precision: options.Precision = "auto",
+    device: options.Device = "auto",
+    compiled: options.Compile = False,
     epochs: options.Epochs = 3,
     patience: options.Patience = 2,
     best_by: options.BestBy = "loss",
@@ -59,27 +61,37 @@ def finetune(
     from cutaway.cli.baselines import compare_baselines
     from cutaway.cli.rate_curve import find_rate as look_for_rate
     from cutaway.cli.sweep import run_sweep
-    from cutaway.cli.training_data import read_for_training, tell_of_data
+    from cutaway.cli.training_data import tell_of_data
 
     settings, keeping = _settings(locals()), saving(resume=resume, every=save_steps)
-    told = {"--find-rate": find_rate, "--sweep": sweep, "--baseline": baseline, "-": data == "-"}
-    for name in (name for name, asked in told.items() if asked):
-        one_process_only("standard input" if name == "-" else name)
-    drawn, columns = (limit, seed), (text, label)
-    labelled = read_for_training(
-        data, columns=columns, undecodable=undecodable, duplicates=duplicates, drawn=drawn
-    )
+    labelled = _read(locals())
+    if speaks() and baseline is None:
+        tell_of_data(labelled, model, settings)
     if baseline is not None:
         compare_baselines(labelled, baseline, model, settings, json=json)
-        return
-    if speaks():
-        tell_of_data(labelled, model, settings)
-    if find_rate:
+    elif find_rate:
         look_for_rate(labelled, model, settings, json=json)
     elif sweep:
         run_sweep(labelled, model, settings, asked=(sweep, trials), out=out, json=json)
     else:
         _tell(_trained(labelled, model, settings, run_folder(out, resume=resume), keeping), json)
+
+
+def _read(told: dict[str, Any]) -> Labelled:
+    """The rows that the options name; what cannot be shared is refused where processes train together."""
+    from cutaway.cli.training_data import read_for_training
+
+    alone = {f"--{name.replace('_', '-')}": told[name] for name in ("find_rate", "sweep", "baseline")}
+    alone["standard input"] = told["data"] == "-"
+    for name in (name for name, asked in alone.items() if asked):
+        one_process_only(name)
+    return read_for_training(
+        told["data"],
+        columns=(told["text"], told["label"]),
+        undecodable=told["undecodable"],
+        duplicates=told["duplicates"],
+        drawn=(told["limit"], told["seed"]),
+    )
 
 
 def _trained(
@@ -121,7 +133,8 @@ def _settings(told: dict[str, Any]) -> FinetuneSettings:
         inputs=InputSettings(**some("max_tokens", "truncation")),
         lora=LoraSettings(rank=rank, alpha=2.0 * max(rank, 1)),
         loop=loop,
-        **some("method", "held_out", "batch_tokens", "precision", "smoothing", "class_weights"),
+        kernels="compiled" if told["compiled"] else "eager",
+        **some("method", "held_out", "batch_tokens", "precision", "device", "smoothing", "class_weights"),
     )
 
 

@@ -9,6 +9,9 @@ import typer
 
 from cutaway.cli.resuming import RESUME_HELP, STEPS_HELP
 
+DEVICE_HELP = "Where to train: auto (a GPU where one is at hand), cpu, cuda or cuda:N."
+COMPILE_HELP = "On a GPU: let torch's compiler fuse the blocks first; it takes the better part of a minute."
+
 Data = Annotated[
     str,
     typer.Argument(
@@ -82,6 +85,8 @@ Smoothing = Annotated[
 Weights = Annotated[
     str, typer.Option("--class-weights", help="none; or balanced: rare classes weigh more in the loss.")
 ]
+Device = Annotated[str, typer.Option(help=DEVICE_HELP)]
+Compile = Annotated[bool, typer.Option("--compile", "--torch-compile", help=COMPILE_HELP)]
 Precision = Annotated[str, typer.Option(help="Of the products: auto, float32 or bfloat16.")]
 Epochs = Annotated[int, typer.Option("--epochs", "--num-train-epochs", help="Epochs, at most.")]
 Patience = Annotated[

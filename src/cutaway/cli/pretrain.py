@@ -49,7 +49,9 @@ def pretrain(
     accumulate: options.Accumulate = 1,
     epochs: int = typer.Option(10, help="Passes over the text, at most."),
     patience: int = typer.Option(3, help="Stop after so many epochs without a lower held-out loss."),
-    precision: str = typer.Option("auto", help="Of the products: auto, float32 or bfloat16."),
+    precision: options.Precision = "auto",
+    device: options.Device = "auto",
+    compiled: options.Compile = False,
     seed: int = typer.Option(0, help="Of every random choice."),
     threads: int = typer.Option(0, help="Cores to use; 0 leaves the choice to torch."),
     resume: bool = typer.Option(False, "--resume", help=RESUME_HELP),
@@ -57,35 +59,32 @@ def pretrain(
     json: bool = typer.Option(False, "--json", help="Print the result as JSON."),
 ) -> None:
     """Train a model on text without labels: from nothing, or on from a checkpoint."""
+    begin = _begin(start, size, dropout=dropout, vocabulary=vocabulary)
+    use_threads(threads)
+    settings = _settings(locals())
+    read = _read(data, objective, validation=validation or [], column=column, limit=limit, held_out=held_out)
+    keeping, folder = saving(resume=resume, every=save_steps), run_folder(out, resume=resume)
+    _tell(_train(read, begin, settings, keeping, folder), json)
+
+
+def _settings(told: dict[str, Any]) -> PretrainSettings:
+    """The settings that the options name."""
     from cutaway.finetuning.pretraining_settings import PretrainSettings
     from cutaway.training.loop import LoopSettings
     from cutaway.training.optimizer import OptimizerSettings
     from cutaway.transformers.pretraining.masking import MaskingSettings
 
-    begin = _begin(start, size, dropout=dropout, vocabulary=vocabulary)
-    use_threads(threads)
-    optimizer = OptimizerSettings(
-        rate=rate,
-        warmup=warmup,
-        weight_decay=decay,
-        schedule=schedule,  # type: ignore[arg-type]
-        clip=clip,
+    def some(*names: str) -> dict[str, Any]:
+        return {name: told[name] for name in names}
+
+    optimizer = OptimizerSettings(weight_decay=told["decay"], **some("rate", "warmup", "schedule", "clip"))
+    return PretrainSettings(
+        trained=told["train"],
+        kernels="compiled" if told["compiled"] else "eager",
+        masking=MaskingSettings(unit=told["unit"]),
+        loop=LoopSettings(optimizer=optimizer, **some("epochs", "patience", "seed", "accumulate")),
+        **some("objective", "precision", "device", "tokens", "batch_tokens", "held_out", "smoothing"),
     )
-    choices: dict[str, Any] = {"objective": objective, "precision": precision, "trained": train}
-    settings = PretrainSettings(
-        **choices,
-        tokens=tokens,
-        batch_tokens=batch_tokens,
-        held_out=held_out,
-        smoothing=smoothing,
-        masking=MaskingSettings(unit=unit),  # type: ignore[arg-type]
-        loop=LoopSettings(
-            epochs=epochs, patience=patience, seed=seed, accumulate=accumulate, optimizer=optimizer
-        ),
-    )
-    read = _read(data, objective, validation=validation or [], column=column, limit=limit, held_out=held_out)
-    keeping, folder = saving(resume=resume, every=save_steps), run_folder(out, resume=resume)
-    _tell(_train(read, begin, settings, keeping, folder), json)
 
 
 def _begin(start: str | None, size: str | None, *, dropout: float, vocabulary: int) -> str | SizeSettings:

@@ -179,10 +179,10 @@ class Classifier(nn.Module):
         """
         self.eval()
         for at in token_budget_batches([len(row) for row in rows], budget=BUDGETS[precision], seed=None):
-            batch = PackedBatch.from_rows([rows[number] for number in at])
+            batch = PackedBatch.from_rows([rows[number] for number in at]).to(self.head.weight.device)
             with torch.inference_mode():
                 logits = self.head(batch.mean(self.encoder.infer(batch, precision=precision)))
-            yield at, torch.softmax(logits, dim=-1).numpy()
+            yield at, torch.softmax(logits, dim=-1).cpu().numpy()
 
     def warm_up(self, precision: Precision = "float32") -> None:
         """Prepare the encoder, so that the first text is answered like, and as fast as, any later one.

@@ -12,6 +12,7 @@ from cutaway.finetuning.classifier import Method
 from cutaway.finetuning.inputs import InputSettings
 from cutaway.finetuning.lora import LoraSettings
 from cutaway.finetuning.metrics import MEASURES
+from cutaway.finetuning.placing import Kernels, check_places
 from cutaway.training.loop import LoopSettings
 from cutaway.training.optimizer import OptimizerSettings
 
@@ -29,7 +30,9 @@ class FinetuneSettings:
         method: what learns: "lora" adapters and the head, "full" every weight, "head" the head alone.
         held_out: rows kept for validation: a count if 1 or more, else a share.
         batch_tokens: tokens in a training batch, at most.
-        precision: of the matrix products in training; "auto" is bfloat16 where the processor has it.
+        precision: of the matrix products in training; "auto" is bfloat16 where the device has it.
+        device: "cpu", "cuda" or "cuda:N"; "auto" is a GPU where one is at hand.
+        kernels: torch's "eager" ones, or on a GPU "compiled": each block fused by torch's compiler.
         smoothing: share of each label that is spread over all classes.
         class_weights: "none", or "balanced": rare classes weigh more, each class the same in all.
         inputs: row length and truncation.
@@ -41,6 +44,8 @@ class FinetuneSettings:
     held_out: float = 0.1
     batch_tokens: int = 4096
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    device: str = "auto"
+    kernels: Kernels = "eager"
     smoothing: float = 0.0
     class_weights: ClassWeights = "none"
     inputs: InputSettings = field(default_factory=InputSettings)
@@ -56,6 +61,7 @@ class FinetuneSettings:
             raise UsageError(f"method is {self.method!r}: choose one of {list(get_args(Method))}")
         if self.precision not in ("auto", "float32", "bfloat16"):
             raise UsageError(f"precision is {self.precision!r}: choose auto, float32 or bfloat16")
+        check_places(self)
         if not 0 <= self.smoothing < 1:
             raise UsageError(f"smoothing is a share, 0 up to below 1, not {self.smoothing}")
         if self.class_weights not in get_args(ClassWeights):

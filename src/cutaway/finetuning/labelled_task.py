@@ -15,10 +15,11 @@ from cutaway.finetuning.data import Labelled, Rows
 from cutaway.finetuning.finetune_settings import FinetuneSettings
 from cutaway.finetuning.inputs import Row, rows_of
 from cutaway.finetuning.metrics import measure
+from cutaway.finetuning.placing import placed
 from cutaway.finetuning.runs.predictions import Answers
 from cutaway.finetuning.saved import save_classifier
 from cutaway.training.batches import token_budget_batches
-from cutaway.training.precision import training_precision
+from cutaway.training.precision import products_in, training_precision
 from cutaway.transformers.packing import PackedBatch
 
 
@@ -41,18 +42,20 @@ class LabelledTask:
         settings: FinetuneSettings,
         folder: Path,
     ) -> None:
+        place = placed(classifier, settings)
         self.model = classifier
         self.best_probabilities = np.zeros((0, 0), dtype=np.float32)
         self._folder, self._settings = folder, settings
-        self._precision = training_precision(settings.precision)
+        self._place, self._precision = place, training_precision(settings.precision, place)
         number = {name: at for at, name in enumerate(classifier.settings.labels)}
         truth = np.array([number[label] for label in labelled.labels], dtype=np.int64)
         rows = rows_of(classifier.tokenizer, labelled.texts, classifier.settings.inputs)
         training, held = split
-        self._rows, self._truth = [rows[at] for at in training], torch.from_numpy(truth[training])
+        self._rows, self._truth = [rows[at] for at in training], torch.from_numpy(truth[training]).to(place)
         self._held, self._held_rows, self._held_truth = held, [rows[at] for at in held], truth[held]
         classes = len(classifier.settings.labels)
-        self._weights = class_weights(truth[training], classes, settings.class_weights)
+        weights = class_weights(truth[training], classes, settings.class_weights)
+        self._weights = None if weights is None else weights.to(place)
 
     def batches(self, epoch: int) -> Sequence[Rows]:
         """Return this epoch's rows, similar lengths together."""
@@ -68,8 +71,8 @@ class LabelledTask:
     def loss(self, batch: Rows) -> tuple[Tensor, int]:
         """Return the mean cross-entropy, and of how many rows."""
         rows: list[Row] = [self._rows[at] for at in batch]
-        with torch.autocast("cpu", torch.bfloat16, enabled=self._precision == "bfloat16"):
-            logits = self.model(PackedBatch.from_rows(rows))
+        with products_in(self._precision, self._place):
+            logits = self.model(PackedBatch.from_rows(rows).to(self._place))
         loss = class_loss(
             logits.float(), self._truth[batch], weights=self._weights, smoothing=self._settings.smoothing
         )

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from cutaway.core.errors import UsageError
 from cutaway.finetuning.corpus import Corpus, Ids, encode_documents, pieces_of
+from cutaway.finetuning.placing import placed
 from cutaway.finetuning.pretraining_settings import PretrainSettings
 from cutaway.tokenization.tokenizer import Tokenizer
 from cutaway.training.batches import token_budget_batches
@@ -84,6 +84,7 @@ class MaskedWordsTask:
         settings: PretrainSettings,
         folder: Path,
     ) -> None:
+        placed(model, settings)
         self.model: nn.Module = model
         self._words, self._tokenizer, self._settings = model, tokenizer, settings
         self._save: Callable[[Path], None] = model.save
@@ -111,7 +112,7 @@ class MaskedWordsTask:
         masked = self._hidden(self._rows, batch)
         if self._settings.trained == "head":
             self._words.body.eval()  # nothing is dropped in what does not learn
-        with self._precision():
+        with self._settings.products():
             return self._loss(masked, batch), len(masked.words)
 
     def validate(self) -> Mapping[str, float]:
@@ -119,7 +120,7 @@ class MaskedWordsTask:
         total, count = 0.0, 0
         for batch in self._grouped([len(row) for row in self._held], shuffle=None, seed=(_SCORING,)):
             masked = self._hidden(self._held, batch)
-            with self._precision():
+            with self._settings.products():
                 total += float(masked_word_loss(self._words, masked)) * len(masked.words)
             count += len(masked.words)
         return {"loss": total / count}
@@ -144,11 +145,8 @@ class MaskedWordsTask:
         return [Drawn(rows=tuple(rows.tolist()), seed=(*seed, at)) for at, rows in enumerate(groups)]
 
     def _hidden(self, rows: Sequence[Ids], batch: Drawn) -> MaskedBatch:
-        packed = PackedBatch.from_rows([rows[at] for at in batch.rows])
+        packed = PackedBatch.from_rows([rows[at] for at in batch.rows]).to(self._settings.place)
         return hide(packed, self._vocabulary, self._settings.masking, np.random.default_rng(batch.seed))
-
-    def _precision(self) -> torch.autocast:
-        return torch.autocast("cpu", torch.bfloat16, enabled=self._settings.half)
 
 
 class DistillationTask(MaskedWordsTask):
@@ -173,6 +171,7 @@ class DistillationTask(MaskedWordsTask):
         super().__init__(halve(teacher), tokenizer, corpora, settings, folder)
         # In `eval` mode for ever: it is no part of what the loop trains.
         self._teacher = teacher.eval()
+        placed(self._teacher, settings)
 
     def _loss(self, masked: MaskedBatch, batch: Drawn) -> Tensor:
         del batch
@@ -199,6 +198,7 @@ class NextSentenceTask(MaskedWordsTask):
         folder: Path,
     ) -> None:
         super().__init__(model.words, tokenizer, corpora, settings, folder)
+        model.to(settings.place)  # its second head too
         self.model, self._both, self._save = model, model, model.save
         room = (settings.tokens - 3) // 2
         documents, held = (
@@ -219,7 +219,7 @@ class NextSentenceTask(MaskedWordsTask):
         """Return the sum of both losses and how many words were asked for."""
         pairs = self._pairs_of(batch.seed[1])
         masked, follows = self._asked([pairs[at] for at in batch.rows], batch)
-        with self._precision():
+        with self._settings.products():
             return self._both.loss(masked, follows), len(masked.words)
 
     def validate(self) -> Mapping[str, float]:
@@ -228,7 +228,7 @@ class NextSentenceTask(MaskedWordsTask):
         count = 0
         for batch in self._grouped(_lengths(self._held_pairs), shuffle=None, seed=(_SCORING,)):
             masked, follows = self._asked([self._held_pairs[at] for at in batch.rows], batch)
-            with self._precision():
+            with self._settings.products():
                 words += float(masked_word_loss(self._words, masked)) * len(masked.words)
                 answers = self._both.next(masked.batch).float()
             following += float(F.cross_entropy(answers, follows, reduction="sum"))
@@ -244,9 +244,10 @@ class NextSentenceTask(MaskedWordsTask):
         }
 
     def _asked(self, pairs: Sequence[SentencePair], batch: Drawn) -> tuple[MaskedBatch, Tensor]:
-        packed = pack_sentence_pairs(pairs, begin=self._tokenizer.cls_id, end=self._tokenizer.sep_id)
+        place, ends = self._settings.place, (self._tokenizer.cls_id, self._tokenizer.sep_id)
+        packed = pack_sentence_pairs(pairs, begin=ends[0], end=ends[1]).to(place)
         random = np.random.default_rng(batch.seed)
-        return hide(packed, self._vocabulary, self._settings.masking, random), follows_of(pairs)
+        return hide(packed, self._vocabulary, self._settings.masking, random), follows_of(pairs).to(place)
 
     def _pairs_of(self, epoch: int) -> list[SentencePair]:
         """One epoch's pairs, drawn when they are first asked for: those of one epoch are kept."""

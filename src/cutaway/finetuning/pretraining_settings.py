@@ -5,10 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
+import torch
+
 from cutaway.core.errors import UsageError
+from cutaway.finetuning.placing import Kernels, check_places
+from cutaway.training.device import training_device
 from cutaway.training.loop import LoopSettings
 from cutaway.training.optimizer import OptimizerSettings
-from cutaway.training.precision import training_precision
+from cutaway.training.precision import products_in, training_precision
 from cutaway.transformers.pretraining.distillation import DistillationSettings
 from cutaway.transformers.pretraining.masking import MaskingSettings
 
@@ -27,7 +31,9 @@ class PretrainSettings:
         tokens: of a row, at most, special ones included.
         batch_tokens: of a batch, at most; of sources and targets together.
         held_out: share of the text that is only scored.
-        precision: of the matrix products; "auto" is bfloat16 where the processor has it.
+        precision: of the matrix products; "auto" is bfloat16 where the device has it.
+        device: "cpu", "cuda" or "cuda:N"; "auto" is a GPU where one is at hand.
+        kernels: torch's "eager" ones, or on a GPU "compiled": each block fused by torch's compiler.
         trained: "head" leaves the body of masked words as it is.
         smoothing: of the answers in translation.
         masking: shares and unit.
@@ -40,6 +46,8 @@ class PretrainSettings:
     batch_tokens: int = 4096
     held_out: float = 0.1
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    device: str = "auto"
+    kernels: Kernels = "eager"
     trained: Trained = "all"
     smoothing: float = 0.1
     masking: MaskingSettings = field(default_factory=MaskingSettings)
@@ -60,13 +68,18 @@ class PretrainSettings:
                 f"tokens is {self.tokens} and batch_tokens {self.batch_tokens}: a row takes 8 or more, a "
                 "batch at least a row"
             )
+        check_places(self)
         if not 0 < self.held_out < 1:
             raise UsageError(f"held_out is {self.held_out}: it must be a share above 0 and below 1")
 
     @property
-    def half(self) -> bool:
-        """Whether products are taken in bfloat16."""
-        return training_precision(self.precision) == "bfloat16"
+    def place(self) -> torch.device:
+        """Where this machine trains."""
+        return training_device(self.device)
+
+    def products(self) -> torch.autocast:
+        """Return a block within which products are taken in the precision asked for."""
+        return products_in(training_precision(self.precision, self.place), self.place)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from cutaway.core.errors import DataError
 from cutaway.finetuning.corpus import Corpus, Ids, encode_documents
+from cutaway.finetuning.placing import placed
 from cutaway.finetuning.pretraining_settings import PretrainSettings
 from cutaway.tokenization.tokenizer import Tokenizer
 from cutaway.transformers.gpt import Gpt
@@ -56,6 +56,7 @@ class RunningTextTask:
         settings: PretrainSettings,
         folder: Path,
     ) -> None:
+        placed(model, settings)
         self.model, self._folder, self._settings = model, folder, settings
         training, held = corpora
         self._ids, self._held = (running_ids(tokenizer, one, model.config.end) for one in corpora)
@@ -80,13 +81,13 @@ class RunningTextTask:
         """Return the mean loss and how many tokens were asked for."""
         length = self._settings.tokens
         rows = [self._ids[start : start + length + 1] for start in batch.tolist()]
-        with torch.autocast("cpu", torch.bfloat16, enabled=self._settings.half):
+        with self._settings.products():
             return causal_loss(self.model, rows), length * len(rows)
 
     def validate(self) -> Mapping[str, float]:
         """Score the held-out text in windows side by side: nats a token and a character."""
         length = self._settings.tokens
-        with torch.autocast("cpu", torch.bfloat16, enabled=self._settings.half):
+        with self._settings.products():
             nats = text_nats(self.model, self._held, length=length, stride=length)
         return {"loss": nats / (len(self._held) - 1), "nats_a_character": nats / self._characters}
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import torch
 from torch import Tensor
 
 from cutaway.finetuning.parallel_text import EncodedPairs
+from cutaway.finetuning.placing import placed
 from cutaway.finetuning.pretraining_settings import PretrainSettings
 from cutaway.training.batches import Rows
 from cutaway.transformers.pretraining.translation import TranslationBatch, pack_pairs, translation_loss
@@ -32,6 +32,7 @@ class TranslationTask:
         settings: PretrainSettings,
         folder: Path,
     ) -> None:
+        placed(model, settings)
         self.model, self._settings, self._folder = model, settings, folder
         self._pairs, self._held = pairs
         self.facts = {
@@ -66,10 +67,10 @@ class TranslationTask:
         self.model.save(self._folder)
 
     def _loss(self, packed: TranslationBatch, smoothing: float) -> Tensor:
-        with torch.autocast("cpu", torch.bfloat16, enabled=self._settings.half):
+        with self._settings.products():
             return translation_loss(self.model, packed, smoothing=smoothing)
 
     def _packed(self, pairs: EncodedPairs, batch: Rows) -> TranslationBatch:
         rows = batch.tolist()
         sources, targets = ([side[at] for at in rows] for side in (pairs.sources, pairs.targets))
-        return pack_pairs(sources, targets, self.model.config)
+        return pack_pairs(sources, targets, self.model.config).to(self._settings.place)

@@ -46,7 +46,7 @@ class LazyAdamW(torch.optim.AdamW):
         rows = table.grad.indices()[0]  # type: ignore[union-attr]
         state = self.state[table]
         if not state:
-            state["step"] = torch.zeros((), dtype=torch.float32)
+            state["step"] = torch.zeros((), dtype=torch.float32, device=table.device)
             state["exp_avg"] = torch.zeros_like(table)
             state["exp_avg_sq"] = torch.zeros_like(table)
         # The rows side by side go through torch's own kernel, which reads and writes each number once.

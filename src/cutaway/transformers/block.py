@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
+from typing import cast
 
 import torch
 import torch.nn.functional as F
@@ -127,7 +128,7 @@ class Block(Attention):
             UsageError: a decoder's block was given no source.
         """
         seen = Within(batch=sight) if isinstance(sight, PackedBatch) else sight
-        if self.training and len(x) >= _MANY and isinstance(seen, Within):
+        if self.training and len(x) >= _MANY and isinstance(seen, Within) and not x.is_cuda:
             trained = _trained(self, x, seen)
             if trained is not None:
                 return trained
@@ -149,7 +150,7 @@ class Block(Attention):
             (N, D) float.
         """
         pieces = self.config.feed_forward // self.config.width
-        if not self.training or len(y) < _MANY or pieces < 2:
+        if not self.training or len(y) < _MANY or pieces < 2 or y.is_cuda:
             return self._feed(y)
         return torch.cat([self._feed(part) for part in y.chunk(pieces)])
 
@@ -161,6 +162,8 @@ class Block(Attention):
             return FUSED[self.config.activation](up) if gate is None else F.silu(gate) * up
 
         hidden = act()  # (N, F)
+        if hidden.is_cuda:  # its memory is large, and the compiler decides what is kept
+            return cast(Tensor, self.down(hidden))
         with recomputed(hidden, act):
             written: Tensor = self.down(hidden)  # (N, D)
         return written

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from cutaway.core.errors import ShapeError
+from cutaway.transformers.layout import Layout
 
 IntArray = NDArray[np.integer[Any]]
 
@@ -42,6 +43,7 @@ class PackedBatch:
         types: each token's type, (N,) int64; none when every type is 0.
         groups: the lengths, run by run.
         row_starts: where the caller's row b begins among the N tokens, (B,) int64.
+        layout: how the rows stand when they are padded, the caller's order; a batch on a GPU has it.
     """
 
     ids: Tensor
@@ -49,6 +51,7 @@ class PackedBatch:
     types: Tensor | None
     groups: tuple[Group, ...]
     row_starts: Tensor
+    layout: Layout | None = None
 
     @classmethod
     def from_rows(cls, rows: Sequence[IntArray], *, types: Sequence[IntArray] | None = None) -> PackedBatch:
@@ -123,13 +126,22 @@ class PackedBatch:
         Args:
             device: where to.
         """
+        if torch.device(device) == self.ids.device:
+            return self
+        layout = self.laid_out().layout if torch.device(device).type == "cuda" else None
         return PackedBatch(
             ids=self.ids.to(device),
             positions=self.positions.to(device),
             types=None if self.types is None else self.types.to(device),
             groups=self.groups,
             row_starts=self.row_starts.to(device),
+            layout=None if layout is None else layout.to(device),
         )
+
+    def laid_out(self) -> PackedBatch:
+        """Return the batch with its layout, by which attention reads all rows at once, padded."""
+        starts, lengths = self.row_starts.cpu().numpy(), self.lengths.cpu().numpy()
+        return replace(self, layout=Layout.of(starts, lengths).to(self.ids.device))
 
     def by_group(self, values: Tensor) -> list[Tensor]:
         """Cut (N, D) into one (R, L, D) view per group.
@@ -152,6 +164,8 @@ class PackedBatch:
         Args:
             values: a vector per token, (N, D).
         """
+        if self.layout is not None:
+            return self.layout.padded(values)
         rows = torch.repeat_interleave(torch.arange(self.rows, device=values.device), self.lengths)
         spread = values.new_zeros((self.rows, int(self.groups[-1].length), values.shape[-1]))
         order = self.order()
@@ -177,6 +191,8 @@ class PackedBatch:
         Args:
             values: a vector per token, (N, D).
         """
+        if self.layout is not None:
+            return self.layout.mean(values)
         means = torch.cat([piece.mean(1) for piece in self.by_group(values)])  # (B, D)
         return means[self._places()]
 

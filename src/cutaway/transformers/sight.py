@@ -72,7 +72,7 @@ class Within:
     sees: Sees = "whole row"
 
     def look(self, x: Tensor, attention: Attention) -> Tensor:
-        """Attend within each row, one call per group of equal lengths.
+        """Attend within each row, one call per group of equal lengths; one for all on a GPU.
 
         Args:
             x: (N, D) float.
@@ -83,6 +83,12 @@ class Within:
         """
         q, k, v = attention.project(x, self.batch.positions)
         causal = self.sees == "up to itself"
+        layout = self.batch.layout
+        if layout is not None:
+            # Tokens see only earlier ones, or real ones: what stands behind a row's end is never seen.
+            mask = None if causal else layout.real[:, None, None]  # (B, 1, 1, T)
+            padded = (split_heads(layout.padded(part), attention) for part in (q, k, v))
+            return layout.packed(join_heads(attend_fast(*padded, mask=mask, causal=causal)))
         mixed = []
         for group in zip(*(self.batch.by_group(part) for part in (q, k, v)), strict=True):
             heads = (split_heads(part, attention) for part in group)
@@ -117,6 +123,9 @@ class Across:
         q = split_heads(self.targets.padded(attention.query(x)), attention)  # (B, H, T, d)
         k = split_heads(self.sources.padded(attention.key(self.encoded)), attention)  # (B, H, S, d)
         v = split_heads(self.sources.padded(attention.value(self.encoded)), attention)  # (B, H, S, d)
+        if self.sources.layout is not None and self.targets.layout is not None:
+            real = self.sources.layout.real[:, None, None]  # (B, 1, 1, S)
+            return self.targets.layout.packed(join_heads(attend_fast(q, k, v, mask=real)))
         mixed = attend_fast(q, k, v, mask=padding_mask(self.sources.lengths, k.shape[2]))  # (B, H, T, d)
         joined = join_heads(mixed)  # (B, T, D)
         order = self.targets.order()

@@ -60,8 +60,9 @@ def causal_loss(model: Gpt, rows: list[IntArray]) -> Tensor:
         Radford et al. 2018, "Improving language understanding by generative pre-training",
         equation 1.
     """
-    batch = PackedBatch.from_rows([row[:-1] for row in rows])
-    words = PackedBatch.from_rows([row[1:] for row in rows]).ids
+    place = model.token.weight.device
+    batch = PackedBatch.from_rows([row[:-1] for row in rows]).to(place)
+    words = PackedBatch.from_rows([row[1:] for row in rows]).ids.to(place)
     return word_loss(model(batch), model.token.weight, None, words)
 
 
@@ -90,13 +91,13 @@ def text_nats(model: Gpt, ids: IntArray, *, length: int, stride: int, budget: in
         raise UsageError(f"stride is {stride}: it must be from 1 to the window's {length}")
     if len(ids) < 2:
         raise DataError(f"a text of {len(ids)} tokens: scoring needs at least 2")
-    total = 0.0
+    total, place = 0.0, model.token.weight.device
     for windows in _in_lots(_windows(len(ids), length, stride), max(1, budget // length)):
-        batch = PackedBatch.from_rows([ids[start:end] for start, end, _ in windows])
+        batch = PackedBatch.from_rows([ids[start:end] for start, end, _ in windows]).to(place)
         hidden = batch.split(model(batch))
         new = torch.cat([row[-fresh:] for row, (_, _, fresh) in zip(hidden, windows, strict=True)])
         words = np.concatenate([ids[end - fresh + 1 : end + 1] for _, end, fresh in windows])
-        answers = torch.from_numpy(words.astype(np.int64))
+        answers = torch.from_numpy(words.astype(np.int64)).to(place)
         total += float(word_loss(new, model.token.weight, None, answers)) * len(answers)
     return total
 

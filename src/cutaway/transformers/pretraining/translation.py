@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from cutaway.core.errors import ShapeError
@@ -31,6 +32,16 @@ class TranslationBatch:
     sources: PackedBatch
     targets: PackedBatch
     words: Tensor
+
+    def to(self, device: torch.device | str) -> TranslationBatch:
+        """Return the batch on another device.
+
+        Args:
+            device: where to.
+        """
+        return TranslationBatch(
+            sources=self.sources.to(device), targets=self.targets.to(device), words=self.words.to(device)
+        )
 
 
 def pack_pairs(
