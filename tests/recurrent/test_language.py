@@ -8,18 +8,19 @@ from pathlib import Path
 import pytest
 import torch
 
-from cutaway.core.errors import DataError, FormatError, MissingFileError, ShapeError, UsageError
+from cutaway.core.errors import DataError, FormatError, ShapeError, UsageError
 from cutaway.recurrent.language import LanguageModel, LanguageSettings
 from cutaway.recurrent.language_training import (
     WEIGHTS,
-    LanguageRun,
+    LanguageTask,
     LanguageTraining,
-    Progress,
     load_language_model,
     save_language_model,
     split_text,
 )
 from cutaway.recurrent.sampling import SamplingSettings, chances
+from cutaway.training.checkpoints import Checkpoints
+from cutaway.training.loop import Epoch, History, Listener, Step, fit
 
 TEXT = "abacad" * 60
 
@@ -29,10 +30,18 @@ def model() -> LanguageModel:
     return LanguageModel(LanguageSettings(symbols="abcd", embedding=5, hidden=8, layers=2, dropout=0.3))
 
 
-def run(epochs: int = 2) -> LanguageRun:
+SETTINGS = LanguageTraining(streams=3, steps=20, epochs=2, scoring_streams=2)
+
+
+def task(folder: Path, settings: LanguageTraining = SETTINGS) -> LanguageTask:
     made = model()
-    settings = LanguageTraining(streams=3, steps=20, epochs=epochs, scoring_streams=2)
-    return LanguageRun(made, made.encode(TEXT), made.encode(TEXT[:60]), settings)
+    return LanguageTask(made, made.encode(TEXT), made.encode(TEXT[:60]), settings, folder)
+
+
+def train(folder: Path, listen: Listener = lambda event, steps: None) -> tuple[LanguageTask, History]:
+    made = task(folder)
+    checkpoints = Checkpoints(folder=folder / "checkpoints", every=1)
+    return made, fit(made, SETTINGS.loop, listen, checkpoints=checkpoints)
 
 
 def test_nats_are_the_mean_surprise_of_each_prefix() -> None:
@@ -75,41 +84,61 @@ def test_a_seed_gives_one_text_and_zero_temperature_the_likeliest() -> None:
     assert "ab" + "".join(made.generate("ab", 10, SamplingSettings(temperature=0))) == text
 
 
+def test_every_symbol_but_the_first_of_a_stream_is_asked_for_once(tmp_path: Path) -> None:
+    made = task(tmp_path)  # three streams of 120 symbols: five steps of 20, and 19 that no step has room for
+    asked = [made.rows[:, at + 1 : at + 21] for at in made.batches(0)]
+    assert torch.equal(torch.cat(asked, dim=1), made.rows[:, 1:101])
+    assert [made.loss(at)[1] for at in made.batches(0)] == [60] * 5
+
+
+def test_a_step_goes_on_from_the_state_that_the_one_before_left(tmp_path: Path) -> None:
+    made = task(tmp_path)
+    made.model.eval()
+    with torch.no_grad():
+        parts = [float(made.loss(at)[0]) for at in made.batches(0)]
+        logits, _ = made.model(made.rows[:, :100])
+        whole = torch.nn.functional.cross_entropy(logits.flatten(0, 1), made.rows[:, 1:101].flatten())
+        assert sum(parts) / 5 == pytest.approx(float(whole), abs=1e-6)
+        assert float(made.loss(0)[0]) == pytest.approx(parts[0], abs=1e-6)  # an epoch begins with no state
+
+
 @pytest.mark.parametrize("stop", [3, 8])
 def test_a_resumed_training_equals_an_uninterrupted_one(tmp_path: Path, stop: int) -> None:
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
+    heard: list[int] = []
+
+    def interrupt(event: Step | Epoch, steps: int | None) -> None:
+        if isinstance(event, Step) and event.step == stop + 1:
+            raise ConnectionResetError
+
+    def listen(event: Step | Epoch, steps: int | None) -> None:
+        if isinstance(event, Step):
+            heard.append(event.step)
+
     try:
-        whole = run()
-        whole.go(tmp_path / "whole", lambda _: None)
-
-        def interrupt(event: Progress) -> None:
-            if event.step == stop:
-                raise KeyboardInterrupt
-
-        with pytest.raises(KeyboardInterrupt):
-            run().go(tmp_path / "parts", interrupt)
+        whole, history = train(tmp_path / "whole")
+        with pytest.raises(ConnectionResetError):
+            train(tmp_path / "parts", interrupt)
         torch.manual_seed(99)
-        rest = run()
-        rest.resume(tmp_path / "parts")
-        assert rest.done == stop
-        rest.go(tmp_path / "parts", lambda _: None)
+        rest, again = train(tmp_path / "parts", listen)
     finally:
         torch.set_num_threads(threads)
-    assert rest.best == whole.best
+    assert heard[0] == stop + 1
+    assert [epoch.validation for epoch in again.epochs] == [epoch.validation for epoch in history.epochs]
     for ours, theirs in zip(rest.model.parameters(), whole.model.parameters(), strict=True):
         assert torch.equal(ours, theirs)
     assert (tmp_path / "parts" / WEIGHTS).read_bytes() == (tmp_path / "whole" / WEIGHTS).read_bytes()
 
 
-def test_training_learns_what_follows() -> None:
-    torch.manual_seed(0)
-    made = run(epochs=1)
-    before = made.model.nats(made.held_out)
-    for _ in range(60):
-        made.done = 5 % made.per_epoch
-        made._step()
-    assert made.model.nats(made.held_out) < before - 0.2
+def test_training_learns_what_follows(tmp_path: Path) -> None:
+    made = task(tmp_path, LanguageTraining(streams=3, steps=20, epochs=12, scoring_streams=2))
+    before = made.validate()["loss"]
+    history = fit(made, made.settings.loop, lambda event, steps: None)
+    assert history.best.validation["loss"] < before - 0.2
+    assert load_language_model(tmp_path).nats(made.held_out, streams=2) == history.best.validation["loss"]
+    assert {step.tokens for step in history.steps} == {60}
+    assert all(step.gradient_norm > 0 for step in history.steps)
 
 
 def test_a_saved_model_reads_as_before(tmp_path: Path) -> None:
@@ -141,8 +170,7 @@ def test_bad_input_is_refused(tmp_path: Path) -> None:
         LanguageSettings(symbols="aba")
     with pytest.raises(UsageError, match="leaves one part empty"):
         split_text("abc", 0.0)
-    with pytest.raises(MissingFileError, match="nothing to resume"):
-        run().resume(tmp_path)
-    run().checkpoint(tmp_path)
-    with pytest.raises(UsageError, match="another model"):
-        run(epochs=3).resume(tmp_path)
+    with pytest.raises(
+        DataError, match="360 characters, 60 held out, is too short for 3 streams of 120 steps"
+    ):
+        task(tmp_path, LanguageTraining(streams=3, steps=120))

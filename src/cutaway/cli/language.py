@@ -8,15 +8,16 @@ from typing import TYPE_CHECKING
 import typer
 
 from cutaway.cli import output
+from cutaway.cli.resuming import STEPS_HELP, resumable, run_folder, saving
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from torch import Tensor
 
     from cutaway.finetuning.runs.recorder import Plan
-    from cutaway.recurrent.language import LanguageSettings
-    from cutaway.recurrent.language_training import LanguageRun, LanguageTraining, Progress
+    from cutaway.recurrent.language import LanguageModel, LanguageSettings
+    from cutaway.recurrent.language_training import LanguageTask, LanguageTraining
+    from cutaway.tokenization.tokenizer import Tokenizer
+    from cutaway.training.run_folder import SavingSettings
 
 
 def train_language(
@@ -36,7 +37,8 @@ def train_language(
     held_out: float = typer.Option(0.1, help="Share at the end of the text that is only scored."),
     seed: int = typer.Option(0, help="Of weights and dropout."),
     threads: int = typer.Option(0, help="Cores to use; 0 leaves the choice to torch."),
-    resume: bool = typer.Option(False, "--resume", help="Go on from the run folder's checkpoint."),
+    resume: bool = typer.Option(False, "--resume", help="Go on from the run folder's newest checkpoint."),
+    save_steps: int | None = typer.Option(None, help=STEPS_HELP),
     json: bool = typer.Option(False, "--json", help="Print the result as JSON."),
 ) -> None:
     """Train a language model of characters or tokens; the best epoch stays in the run folder."""
@@ -44,7 +46,7 @@ def train_language(
 
     from cutaway.recurrent.language import LanguageModel, LanguageSettings, bits
     from cutaway.recurrent.language_training import (
-        LanguageRun,
+        LanguageTask,
         LanguageTraining,
         load_language_model,
         split_text,
@@ -62,20 +64,21 @@ def train_language(
         seed=seed,
         optimizer=OptimizerSettings(rate=rate, warmup=0.02),
     )
-    symbols, encode = _symbols(read, tokenizer, out)
+    chosen = _tokenizer(tokenizer)
+    symbols = _characters(read) if chosen is None else chosen.vocab_size
     shape = LanguageSettings(
         symbols=symbols, embedding=embedding, hidden=hidden, layers=layers, dropout=dropout
     )
     torch.manual_seed(seed)
     model = LanguageModel(shape)
-    held = encode(scored) if encode else model.encode(scored)
-    run = LanguageRun(model, encode(learned) if encode else model.encode(learned), held, settings)
-    if resume:
-        run.resume(out)
-    _go(run, _plan(out, text, settings, shape))
+    held = _encode(scored, model, chosen)
+    task = LanguageTask(
+        model, _encode(learned, model, chosen), held, settings, run_folder(out, resume=resume)
+    )
+    _go(task, _plan(out, text, settings, shape), chosen, saving(resume=resume, every=save_steps))
     nats = load_language_model(out).nats(held)
     a_character = bits(nats) * (len(held) - 1) / (len(scored) - 1)
-    _tell(out, nats, a_character, kind="token" if encode else "character", json=json)
+    _tell(out, nats, a_character, kind="token" if chosen else "character", json=json)
 
 
 def _tell(out: Path, nats: float, a_character: float, *, kind: str, json: bool) -> None:
@@ -90,21 +93,24 @@ def _tell(out: Path, nats: float, a_character: float, *, kind: str, json: bool) 
     )
 
 
-def _symbols(text: str, tokenizer: str | None, out: Path) -> tuple[str | int, Callable[[str], Tensor] | None]:
-    """Return a text's characters; or how many tokens a tokenizer has, kept in the run, and its encoder."""
+def _characters(text: str) -> str:
     from cutaway.recurrent.language_training import symbols_of
 
-    if tokenizer is None:
-        return "".join(symbols_of(text)), None
-    import torch
+    return "".join(symbols_of(text))
 
-    from cutaway.finetuning.token_language import TOKENIZER
+
+def _tokenizer(name: str | None) -> Tokenizer | None:
     from cutaway.tokenization.tokenizer import Tokenizer
 
-    chosen = Tokenizer.load(tokenizer)
-    out.mkdir(parents=True, exist_ok=True)
-    chosen.save(out / TOKENIZER)
-    return chosen.vocab_size, lambda some: torch.tensor(chosen.encode(some, special=False).ids)
+    return None if name is None else Tokenizer.load(name)
+
+
+def _encode(text: str, model: LanguageModel, tokenizer: Tokenizer | None) -> Tensor:
+    import torch
+
+    if tokenizer is None:
+        return model.encode(text)
+    return torch.tensor(tokenizer.encode(text, special=False).ids)
 
 
 def _read(text: Path) -> str:
@@ -118,45 +124,25 @@ def _read(text: Path) -> str:
         raise DataError(f"{text} is not UTF-8: {error}") from error
 
 
-def _go(run: LanguageRun, plan: Plan) -> None:
-    """Train with a progress bar, recorded as a run; an epoch ends where held-out text is scored."""
-    from cutaway.core.errors import StoppedError
+def _go(task: LanguageTask, plan: Plan, tokenizer: Tokenizer | None, keeping: SavingSettings) -> None:
+    """Train with a progress bar, recorded as a run."""
+    from cutaway.cli.progress import training_listener
+    from cutaway.finetuning.runs.curves import write_history
     from cutaway.finetuning.runs.recorder import recording
-    from cutaway.training.history import Epoch
+    from cutaway.finetuning.token_language import TOKENIZER
+    from cutaway.recurrent.language_training import CONFIG
+    from cutaway.training.loop import fit
+    from cutaway.training.run_folder import open_run
 
-    losses: list[float] = []
-    read, seconds, before = 0, 0.0, 0.0
-    with output.progress() as bars, recording(plan) as recorder:
-        task = bars.add_task("training", total=run.total, completed=run.done, note="")
-
-        def listen(event: Progress) -> None:
-            nonlocal read, seconds, before
-            read, seconds = read + event.characters, seconds + event.seconds
-            losses.append(event.loss)
-            note = f"loss {event.loss:.3f}, {read / seconds:,.0f} symbols/s"
-            bars.update(task, completed=event.step, note=note)
-            if event.held_out is None:
-                return
-            epoch = Epoch(
-                epoch=event.step // run.per_epoch,
-                training_loss=sum(losses) / len(losses),
-                validation={"loss": event.held_out},
-                seconds=seconds - before,
-                best=event.held_out <= run.best,
-                steps=event.step,
-            )
-            losses.clear()
-            before = seconds
-            recorder.listener(epoch, None)
-            recorder.measured({"loss": run.best})
-            bars.console.print(f"step {event.step}: held-out {event.held_out:.4f} nats, {seconds:.0f} s")
-
-        try:
-            run.go(plan.folder, listen)
-        except KeyboardInterrupt:
-            raise StoppedError(
-                f"stopped after step {run.done} of {run.total}: go on with the same command and --resume"
-            ) from None
+    folder = plan.folder
+    with open_run(folder, keeping, mark=CONFIG), resumable(folder), output.progress() as bars:
+        if tokenizer is not None:
+            tokenizer.save(folder / TOKENIZER)
+        checkpoints = keeping.checkpoints(folder, {"data": plan.data, "settings": plan.settings})
+        with recording(plan, training_listener(bars, "training", unit="symbols")) as recorder:
+            history = fit(task, task.settings.loop, recorder.listener, checkpoints=checkpoints)
+            recorder.measured(history.best.validation)
+            write_history(folder, history)
 
 
 def _plan(out: Path, text: Path, settings: LanguageTraining, shape: LanguageSettings) -> Plan:

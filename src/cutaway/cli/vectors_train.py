@@ -16,10 +16,14 @@ from cutaway.cli import output
 
 if TYPE_CHECKING:
     from cutaway.embeddings.corpus import Sentence
+    from cutaway.embeddings.glove import GloVe
+    from cutaway.embeddings.ppmi import PPMI
     from cutaway.embeddings.trained import TrainedModel
     from cutaway.embeddings.training import Progress, RunSettings
     from cutaway.embeddings.vectors import WordVectors
     from cutaway.embeddings.word2vec import Word2Vec
+    from cutaway.finetuning.runs.recorder import Recorder
+    from cutaway.training.history import Listener
 
 
 def train(
@@ -63,14 +67,14 @@ def train(
     sentences = read_corpus(corpus, column=column, undecodable=undecodable)  # type: ignore[arg-type]
     given: dict[str, Any] = {"dim": dim, "min_count": min_count, "max_words": max_words, "seed": seed}
     given |= {name: value for name, value in {"window": window, "rate": rate}.items() if value is not None}
-    counted = {"glove": _glove, "ppmi": _ppmi}.get(model)
-    if counted and subwords:
-        raise UsageError(f"model is {model!r}: n-grams of characters go with skip-gram and cbow only")
-    if counted:
-        given |= {"threads": threads, "memory": memory << 20}
-        with _recorded(corpus, out, {"model": model, **given, "epochs": epochs}) as heard:
-            vectors, told = counted(given, sentences, epochs, out)
-            heard.update(told)
+    if model in ("glove", "ppmi"):
+        if subwords:
+            raise UsageError(f"model is {model!r}: n-grams of characters go with skip-gram and cbow only")
+        counted = _counted(model, {**given, "threads": threads, "memory": memory << 20}, epochs)
+        passes = 25 if epochs is None else epochs
+        with _recorded(corpus, out, counted, model=model, epochs=passes) as recorder:
+            vectors, told = _factorized(counted, sentences, passes, out, recorder.listener)
+            recorder.measured(_measures(told))
     else:
         given |= {"negatives": negatives, "model": model, "objective": objective, "subsample": subsample}
         if subwords and layout == "word2vec-binary":
@@ -78,9 +82,10 @@ def train(
         settings = _settings(given, subwords=subwords)
         run = _run(threads, schedule, out)
         passes = 5 if epochs is None else epochs
-        with _recorded(corpus, out, {**given, "subwords": subwords, "epochs": passes}) as heard:
-            vectors, told = _fitted(settings, sentences, passes, run)
-            heard.update(told)
+        more = {"subwords": subwords, "epochs": passes, "threads": threads, "schedule": schedule}
+        with _recorded(corpus, out, settings, **more) as recorder:
+            vectors, told = _fitted(settings, sentences, passes, run, recorder.listener)
+            recorder.measured(_measures(told))
     vectors.save(out, layout=layout)
     _tell({"file": str(out), "words": len(vectors), "dim": dim, **told}, as_json=json)
 
@@ -108,25 +113,25 @@ def _state_of(out: Path) -> Path:
 
 
 @contextmanager
-def _recorded(corpus: Path, out: Path, settings: dict[str, Any]) -> Iterator[dict[str, object]]:
-    """Record the training as a run in the folder of runs, for vectors are a single file; let it be stopped.
-
-    What is put into the dictionary becomes the run's measures.
-    """
+def _recorded(corpus: Path, out: Path, settings: Word2Vec | GloVe | PPMI, **more: Any) -> Iterator[Recorder]:
+    """Record the training in the folder of runs, for vectors are a single file; let it be stopped."""
     from cutaway.core.home import runs_home
-    from cutaway.finetuning.runs.recorder import Plan, recording
+    from cutaway.embeddings.corpus import corpus_sha256
+    from cutaway.finetuning.runs.recorder import Plan, recording, settings_of
 
     plan = Plan(
         kind="vectors",
         folder=runs_home() / f"{out.stem}-{time.strftime('%Y%m%d-%H%M%S')}",
-        settings={**settings, "out": str(out.resolve())},
-        data={"source": str(corpus)},
-        seeds={"all": settings["seed"]},
+        settings=settings_of(settings, **more, out=str(out.resolve())),
+        data={"source": str(corpus), "sha256": corpus_sha256(corpus)},
+        seeds={"all": settings.seed},
     )
-    heard: dict[str, object] = {}
     with recording(plan) as recorder, _stoppable(_state_of(out)):
-        yield heard
-        recorder.measured({name: value for name, value in heard.items() if isinstance(value, float)})
+        yield recorder
+
+
+def _measures(told: dict[str, object]) -> dict[str, float]:
+    return {name: value for name, value in told.items() if isinstance(value, float)}
 
 
 @contextmanager
@@ -161,19 +166,47 @@ def _tell(told: dict[str, object], *, as_json: bool) -> None:
     output.console().print(f"{told['file']}: {shape}{''.join(speeds)}", soft_wrap=True)
 
 
-def _glove(
-    chosen: dict[str, Any], corpus: Iterable[Sentence], epochs: int | None, out: Path
-) -> tuple[WordVectors, dict[str, object]]:
-    """Fit GloVe with a bar, one step a pass."""
-    from cutaway.embeddings.glove import GloVe, Pass
+def _counted(model: str, chosen: dict[str, Any], epochs: int | None) -> GloVe | PPMI:
+    """Return the settings of a model that learns from counts; PPMI has no passes and no rate to choose."""
+    from cutaway.core.errors import UsageError
+    from cutaway.embeddings.glove import GloVe
+    from cutaway.embeddings.ppmi import PPMI
 
-    settings, passes = GloVe(**chosen), 25 if epochs is None else epochs
+    if model == "glove":
+        return GloVe(**chosen)
+    if epochs is not None or "rate" in chosen:
+        raise UsageError("model is 'ppmi': one decomposition, without --epochs or --rate")
+    return PPMI(**chosen)
+
+
+def _factorized(
+    settings: GloVe | PPMI, corpus: Iterable[Sentence], passes: int, out: Path, record: Listener
+) -> tuple[WordVectors, dict[str, object]]:
+    """Fit with a bar, GloVe one step a pass, PPMI all at once."""
+    from cutaway.embeddings.glove import Pass
+    from cutaway.embeddings.ppmi import PPMI
+    from cutaway.training.history import Step
+
+    if isinstance(settings, PPMI):
+        with output.progress() as bars:
+            bars.add_task("training", total=None, note="counting and factorizing")
+            return settings.fit(corpus), {}
     heard: list[Pass] = []
+    rate = settings.rate
     with output.progress() as bars:
         task = bars.add_task("training", total=None, note="counting words and cells")
 
         def listen(done: Pass) -> None:
             heard.append(done)
+            step = Step(
+                step=len(heard),
+                loss=done.loss,
+                rate=rate,
+                gradient_norm=None,
+                examples=done.cells,
+                seconds=done.seconds,
+            )
+            record(step, passes)
             speed = done.cells / max(done.seconds, 1e-9)
             note = f"pass {done.number} of {passes}, loss {done.loss:.4f}, {speed:,.0f} cells/s"
             bars.update(task, completed=done.number, total=passes, note=note)
@@ -190,30 +223,29 @@ def _glove(
     }
 
 
-def _ppmi(
-    chosen: dict[str, Any], corpus: Iterable[Sentence], epochs: int | None, out: Path
-) -> tuple[WordVectors, dict[str, object]]:
-    """Count and factorize: there are no passes and no rate to choose."""
-    from cutaway.core.errors import UsageError
-    from cutaway.embeddings.ppmi import PPMI
-
-    if epochs is not None or "rate" in chosen:
-        raise UsageError("model is 'ppmi': one decomposition, without --epochs or --rate")
-    with output.progress() as bars:
-        bars.add_task("training", total=None, note="counting and factorizing")
-        return PPMI(**chosen).fit(corpus), {}
-
-
 def _fitted(
-    settings: Word2Vec, corpus: Iterable[Sentence], epochs: int, run: RunSettings
+    settings: Word2Vec, corpus: Iterable[Sentence], epochs: int, run: RunSettings, record: Listener
 ) -> tuple[WordVectors, dict[str, object]]:
     """Train with a bar; return the vectors and what was last heard of the training."""
+    from cutaway.training.history import Step
+
     heard: list[Progress] = []
     with output.progress() as bars:
         task = bars.add_task("training", total=None, note="counting words")
 
         def listen(progress: Progress, model: TrainedModel) -> None:
-            heard[:] = [progress]
+            words, seconds = _since(heard[-1] if heard else None, progress)
+            heard.append(progress)
+            step = Step(
+                step=len(heard),
+                loss=progress.loss,
+                rate=progress.rate,
+                gradient_norm=None,
+                examples=words,
+                seconds=seconds,
+                tokens=words,
+            )
+            record(step, None)
             note = (
                 f"epoch {progress.epoch} of {progress.epochs}, loss {progress.loss:.3f}, "
                 f"{progress.words_per_second:,.0f} words/s"
@@ -223,4 +255,11 @@ def _fitted(
         vectors = settings.train(corpus, epochs=epochs, run=run, listen=listen).vectors
     if not heard:
         return vectors, {}
-    return vectors, {"loss": heard[0].loss, "words_per_second": heard[0].words_per_second}
+    return vectors, {"loss": heard[-1].loss, "words_per_second": heard[-1].words_per_second}
+
+
+def _since(before: Progress | None, now: Progress) -> tuple[int, float]:
+    """Words passed and seconds taken since an earlier report of the same process, or since it began."""
+    if before is None:
+        return round(now.words_per_second * now.seconds), now.seconds
+    return now.words - before.words, now.seconds - before.seconds

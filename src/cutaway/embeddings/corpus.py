@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import codecs
 import gzip
+import hashlib
 import re
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from cutaway.core.errors import DataError, FormatError, MissingFileError, UnknownNameError
+from cutaway.core.files import sha256_of
 from cutaway.core.text import Undecodable, read_lines
 
 Sentence = str | Sequence[str]
@@ -60,6 +62,17 @@ def read_corpus(
 
     Yields:
         Texts, or lists of words where `tokenize` or a column of lists gives those.
+    """
+    for file in corpus_files(source):
+        for sentence in _read_file(file, column, undecodable):
+            yield tokenize(sentence) if tokenize and isinstance(sentence, str) else sentence
+
+
+def corpus_files(source: str | Path) -> list[Path]:
+    """Return the files of a corpus in the order in which they are read.
+
+    Args:
+        source: as for `read_corpus`.
 
     Raises:
         MissingFileError: there is nothing at that path.
@@ -68,15 +81,22 @@ def read_corpus(
     path = Path(source).expanduser()
     if not path.exists():
         raise MissingFileError(f"there is no file or folder {path}")
-    if path.is_dir():
-        files = sorted(p for p in path.rglob("*") if p.is_file() and p.suffix.lower() in SUFFIXES)
-        if not files:
-            raise DataError(f"{path} holds no file ending in {', '.join(SUFFIXES)}")
-    else:
-        files = [path]
-    for file in files:
-        for sentence in _read_file(file, column, undecodable):
-            yield tokenize(sentence) if tokenize and isinstance(sentence, str) else sentence
+    if not path.is_dir():
+        return [path]
+    files = sorted(p for p in path.rglob("*") if p.is_file() and p.suffix.lower() in SUFFIXES)
+    if not files:
+        raise DataError(f"{path} holds no file ending in {', '.join(SUFFIXES)}")
+    return files
+
+
+def corpus_sha256(source: str | Path) -> str:
+    """Return what tells a corpus from all others: of one file its sha256, of several that of theirs in order.
+
+    Args:
+        source: as for `read_corpus`.
+    """
+    digests = [sha256_of(file) for file in corpus_files(source)]
+    return digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest()
 
 
 def pieces(text: str) -> Iterator[str]:

@@ -75,7 +75,8 @@ class Progress:
         epochs: how many there are.
         words: words of the corpus passed, all epochs together.
         total: words of all epochs.
-        words_per_second: since this run began.
+        seconds: since this run began, which may have gone on from a state.
+        words_per_second: since then.
         loss: nats a pair of words, a mean over a sample of those since the last report.
         rate: the learning rate now.
     """
@@ -84,6 +85,7 @@ class Progress:
     epochs: int
     words: int
     total: int
+    seconds: float
     words_per_second: float
     loss: float
     rate: float
@@ -217,6 +219,7 @@ class Run:
             epochs=recipe.epochs,
             words=round(done * real),
             total=round(self._job.words * real),
+            seconds=seconds,
             words_per_second=new * real / max(seconds, 1e-9),
             loss=loss,
             rate=self._job.rate_at(done),

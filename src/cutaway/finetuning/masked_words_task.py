@@ -107,6 +107,10 @@ class MaskedWordsTask:
             [len(row) for row in self._rows], shuffle=seed * 1000 + epoch, seed=(seed, epoch)
         )
 
+    def tokens(self, batch: Drawn) -> int:
+        """Return how many tokens a batch holds."""
+        return sum(len(self._rows[at]) for at in batch.rows)
+
     def loss(self, batch: Drawn) -> tuple[Tensor, int]:
         """Return the mean loss and how many words were asked for."""
         masked = self._hidden(self._rows, batch)
@@ -214,6 +218,11 @@ class NextSentenceTask(MaskedWordsTask):
         seed = self._settings.loop.seed
         pairs = self._pairs_of(epoch)
         return self._grouped(_lengths(pairs), shuffle=seed * 1000 + epoch, seed=(seed, epoch))
+
+    def tokens(self, batch: Drawn) -> int:
+        """Return how many tokens a batch holds."""
+        pairs = self._pairs_of(batch.seed[1])
+        return sum(_lengths([pairs[at] for at in batch.rows]))
 
     def loss(self, batch: Drawn) -> tuple[Tensor, int]:
         """Return the sum of both losses and how many words were asked for."""

@@ -204,6 +204,14 @@ class EncodedPairs:
         lengths = [len(one) + len(other) for one, other in zip(self.sources, self.targets, strict=True)]
         return token_budget_batches(lengths, budget=budget, seed=seed)
 
+    def tokens_of(self, rows: Rows) -> int:
+        """Return how many tokens both sides of some pairs hold.
+
+        Args:
+            rows: of the pairs.
+        """
+        return sum(len(self.sources[at]) + len(self.targets[at]) for at in rows)
+
 
 def encode_pairs(text: ParallelText, subwords: Subwords, *, longest: int = 128) -> EncodedPairs:
     """Cut both sides into subwords.

@@ -77,6 +77,10 @@ class RunningTextTask:
         count = self._settings.batch_tokens // self._settings.tokens
         return [starts[at : at + count] for at in range(0, len(starts), count)]
 
+    def tokens(self, batch: Ids) -> int:
+        """Return how many tokens a batch holds."""
+        return self._settings.tokens * len(batch)
+
     def loss(self, batch: Ids) -> tuple[Tensor, int]:
         """Return the mean loss and how many tokens were asked for."""
         length = self._settings.tokens

@@ -47,6 +47,10 @@ class TranslationTask:
         seed = self._settings.loop.seed * 1000 + epoch
         return self._pairs.batches(budget=self._settings.batch_tokens, seed=seed)
 
+    def tokens(self, batch: Rows) -> int:
+        """Return how many tokens both sides of a batch hold."""
+        return self._pairs.tokens_of(batch)
+
     def loss(self, batch: Rows) -> tuple[Tensor, int]:
         """Return the mean loss, its answers smoothed, and how many words were asked for."""
         packed = self._packed(self._pairs, batch)

@@ -1,33 +1,30 @@
-"""Training of a language model: truncated backpropagation through time, stopped and resumed bit for bit.
+"""Training of a language model: truncated backpropagation through time.
 
 The text lies as B streams side by side. Each step reads the next T characters of every stream from the
-state that the step before left; gradients end where the step began. A step's number says all of where
-it reads, so a checkpoint is: the number, weights, moments of the optimizer, state, and torch's generator.
+state that the step before left; gradients end where the step began. That state is all that the shared loop
+must keep beside its own to go on bit for bit.
 """
 
 from __future__ import annotations
 
 import json
-import math
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import safetensors
-import torch
-from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from cutaway.core.errors import DataError, DivergedError, FormatError, MissingFileError, UsageError
+from cutaway.core.errors import DataError, FormatError, MissingFileError, UsageError
 from cutaway.core.files import whole_file, write_text
 from cutaway.recurrent.language import LanguageModel, LanguageSettings, State
-from cutaway.training.optimizer import OptimizerSettings, adamw, clip, rate_at
+from cutaway.training.loop import LoopSettings
+from cutaway.training.optimizer import OptimizerSettings
 
 FORMAT = "cutaway-language-model/1"
-CONFIG, WEIGHTS, RESUME = "config.json", "model.safetensors", "resume.safetensors"
+CONFIG, WEIGHTS = "config.json", "model.safetensors"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,36 +54,32 @@ class LanguageTraining:
                 f"epochs ({self.epochs}) start at 1"
             )
 
-
-@dataclass(frozen=True, kw_only=True)
-class Progress:
-    """One step: its number of how many, loss (nats), characters, seconds; held-out nats at an epoch's end."""
-
-    step: int
-    of: int
-    loss: float
-    characters: int
-    seconds: float
-    held_out: float | None
+    @property
+    def loop(self) -> LoopSettings:
+        """The same for the shared loop, which takes all epochs and keeps the best."""
+        return LoopSettings(
+            epochs=self.epochs, patience=self.epochs, seed=self.seed, optimizer=self.optimizer
+        )
 
 
-class LanguageRun:
-    """A training that can stop after any step and go on later.
+class LanguageTask:
+    """A text as streams side by side, in the shared loop: the next symbols of each in, their mean loss out.
 
     Args:
         model: what is trained.
         text: (N) int ids to learn from.
         held_out: (N) int ids to score.
         settings: how.
+        folder: the run's, where the best epoch's weights are kept.
 
     Raises:
         DataError: a text is too short for the streams.
     """
 
     def __init__(
-        self, model: LanguageModel, text: Tensor, held_out: Tensor, settings: LanguageTraining
+        self, model: LanguageModel, text: Tensor, held_out: Tensor, settings: LanguageTraining, folder: Path
     ) -> None:
-        self.model, self.held_out, self.settings = model, held_out, settings
+        self.model, self.held_out, self.settings, self.folder = model, held_out, settings, folder
         length = len(text) // settings.streams
         if length < settings.steps + 1 or len(held_out) < 2 * settings.scoring_streams:
             raise DataError(
@@ -94,128 +87,42 @@ class LanguageRun:
                 f"{settings.streams} streams of {settings.steps} steps"
             )
         self.rows = text[: length * settings.streams].view(settings.streams, length)
-        self.per_epoch = (length - 1) // settings.steps
-        self.total = self.per_epoch * settings.epochs
-        self.done = 0
-        self.best = math.inf
-        self.state: State | None = None
-        self.optimizer = adamw(model.named_parameters(), settings.optimizer)
-        torch.manual_seed(settings.seed)
+        self._left: State | None = None
 
-    def go(self, folder: Path, listen: Callable[[Progress], None]) -> None:
-        """Train to the end; keep the best epoch's weights, and a checkpoint whenever it stops.
+    def batches(self, epoch: int) -> Sequence[int]:
+        """Return where each step begins in every stream, in the order of the text."""
+        del epoch
+        steps = self.settings.steps
+        return range(0, self.rows.shape[1] - steps, steps)
 
-        Args:
-            folder: the run folder.
-            listen: told each step.
+    def loss(self, batch: int) -> tuple[Tensor, int]:
+        """Return the mean loss of a step's symbols and their number; the next one goes on from its state."""
+        piece = self.rows[:, batch : batch + self.settings.steps + 1]
+        logits, after = self.model(piece[:, :-1], None if batch == 0 else self._left)
+        self._left = (after[0].detach(), after[1].detach())
+        return nn.functional.cross_entropy(logits.flatten(0, 1), piece[:, 1:].flatten()), self.tokens(batch)
 
-        Raises:
-            DivergedError: the loss became NaN or infinite; the last checkpoint is still good.
-        """
-        try:
-            while self.done < self.total:
-                event = self._step()
-                if event.held_out is not None:
-                    if event.held_out < self.best:
-                        self.best = event.held_out
-                        save_language_model(self.model, folder)
-                    self.checkpoint(folder)
-                listen(event)
-        except KeyboardInterrupt:
-            self.checkpoint(folder)
-            raise
+    def tokens(self, batch: int) -> int:
+        """Return how many symbols a step asks for."""
+        del batch
+        return self.settings.streams * self.settings.steps
 
-    def _step(self) -> Progress:
-        started = time.perf_counter()
-        at = self.done % self.per_epoch * self.settings.steps
-        piece = self.rows[:, at : at + self.settings.steps + 1]
-        state = None if at == 0 else self.state
-        self.model.train()
-        rate = rate_at(self.done, self.total, self.settings.optimizer)
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
-        # An interrupt within the step must find the old weights with the old state and number.
-        drawn = torch.get_rng_state()
-        try:
-            logits, after = self.model(piece[:, :-1], state)
-            loss = nn.functional.cross_entropy(logits.flatten(0, 1), piece[:, 1:].flatten())
-            value = float(loss.detach())
-            if not math.isfinite(value):
-                raise DivergedError(
-                    f"the loss became {value} at step {self.done + 1} with rate {rate:.1e}: try a lower one"
-                )
-            loss.backward()  # type: ignore[no-untyped-call]
-        except KeyboardInterrupt:
-            torch.set_rng_state(drawn)
-            raise
-        clip(self.model.parameters(), self.settings.optimizer.clip)
-        self.optimizer.step()
-        self.optimizer.zero_grad(set_to_none=True)
-        self.state = (after[0].detach(), after[1].detach())
-        self.done += 1
-        ended = self.done % self.per_epoch == 0
-        held_out = self.model.nats(self.held_out, streams=self.settings.scoring_streams) if ended else None
-        seconds = time.perf_counter() - started
-        return Progress(
-            step=self.done,
-            of=self.total,
-            loss=value,
-            characters=piece[:, 1:].numel(),
-            seconds=seconds,
-            held_out=held_out,
-        )
+    def validate(self) -> Mapping[str, float]:
+        """Score the held-out text, in nats a symbol."""
+        return {"loss": self.model.nats(self.held_out, streams=self.settings.scoring_streams)}
 
-    def checkpoint(self, folder: Path) -> None:
-        """Write all that is needed to go on.
+    def keep(self, epoch: int) -> None:
+        """Write the model."""
+        del epoch
+        save_language_model(self.model, self.folder)
 
-        Args:
-            folder: the run folder.
-        """
-        kept = {"generator": torch.get_rng_state()}
-        if self.state is not None:
-            kept.update(hidden=self.state[0], cell=self.state[1])
-        for name, parameter in self.model.named_parameters():
-            kept[f"weight/{name}"] = parameter.detach()
-            for part, value in self.optimizer.state[parameter].items():
-                kept[f"moment/{part}/{name}"] = value
-        facts = {"done": str(self.done), "best": repr(self.best), "recipe": self._recipe()}
-        with whole_file(folder / RESUME) as part_file:
-            save_file({name: value.contiguous() for name, value in kept.items()}, part_file, metadata=facts)
+    def state(self) -> Mapping[str, Tensor]:
+        """Return the state that the step before left."""
+        return {} if self._left is None else {"hidden": self._left[0], "cell": self._left[1]}
 
-    def resume(self, folder: Path) -> None:
-        """Go back to where a checkpoint was written.
-
-        Args:
-            folder: the run folder.
-
-        Raises:
-            MissingFileError: there is no checkpoint.
-            FormatError: it is damaged.
-            UsageError: it belongs to another model, text or settings.
-        """
-        path = folder / RESUME
-        if not path.is_file():
-            raise MissingFileError(f"{folder} holds no {RESUME}: there is nothing to resume")
-        try:
-            with safe_open(path, "pt") as file:
-                facts = file.metadata() or {}
-            kept = load_file(path)
-        except (safetensors.SafetensorError, ValueError) as error:
-            raise FormatError(f"{path} is not a readable checkpoint: {error}") from error
-        if facts.get("recipe") != self._recipe():
-            raise UsageError(f"{path} was written for another model, text or settings: train with those")
-        self.done, self.best = int(facts["done"]), float(facts["best"])
-        self.state = (kept["hidden"], kept["cell"]) if "hidden" in kept else None
-        for name, parameter in self.model.named_parameters():
-            parameter.data.copy_(kept[f"weight/{name}"])
-            for part in ("step", "exp_avg", "exp_avg_sq"):
-                if f"moment/{part}/{name}" in kept:
-                    self.optimizer.state[parameter][part] = kept[f"moment/{part}/{name}"]
-        torch.set_rng_state(kept["generator"])
-
-    def _recipe(self) -> str:
-        text = [*self.rows.shape, int(self.rows.sum()), len(self.held_out), int(self.held_out.sum())]
-        return json.dumps([asdict(self.model.settings), asdict(self.settings), text], sort_keys=True)
+    def restore(self, state: Mapping[str, Tensor]) -> None:
+        """Take it back."""
+        self._left = (state["hidden"], state["cell"]) if state else None
 
 
 def split_text(text: str, held_out: float) -> tuple[str, str]:

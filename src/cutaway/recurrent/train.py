@@ -96,6 +96,9 @@ class _Task:
             seed=self._settings.loop.seed * 1000 + epoch,
         )
 
+    def tokens(self, batch: NDArray[np.int64]) -> int:
+        return sum(self._lengths[row] for row in batch)
+
     def loss(self, batch: NDArray[np.int64]) -> tuple[Tensor, int]:
         logits = self.model([self._training.rows[row] for row in batch])
         truth = torch.from_numpy(self._training.truth[batch]).to(logits.device)

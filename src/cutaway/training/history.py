@@ -11,12 +11,15 @@ from cutaway.core.errors import FormatError
 
 @dataclass(frozen=True, kw_only=True)
 class Step:
-    """One step: number, loss (nats), rate, gradient norm, examples, seconds, tokens (0 if nobody counts)."""
+    """One step: number, loss (nats), rate, gradient norm, examples, seconds, tokens (0 if nobody counts).
+
+    Where weights move example by example, as those of word vectors, there is no norm.
+    """
 
     step: int
     loss: float
     rate: float
-    gradient_norm: float
+    gradient_norm: float | None
     examples: int
     seconds: float
     tokens: int = 0

@@ -119,7 +119,8 @@ def _curves(seen: Evidence) -> Iterator[str]:
     yield "<h2>Curves</h2>"
     yield f'<div class="wide">{loss_chart(history, seen.record.data.get("classes"))}</div><div class="row">'
     yield step_chart(history, "rate", "learning rate")
-    yield step_chart(history, "gradient_norm", "gradient norm")
+    if history.steps[0].gradient_norm is not None:
+        yield step_chart(history, "gradient_norm", "gradient norm")
     yield "</div>"
     if not history.epochs:
         return

@@ -37,7 +37,8 @@ def points(history: History) -> Iterator[Point]:
         seconds += step.seconds
         yield Point("training/loss", step.step, step.loss, seconds)
         yield Point("training/rate", step.step, step.rate, seconds)
-        yield Point("training/gradient_norm", step.step, step.gradient_norm, seconds)
+        if step.gradient_norm is not None:
+            yield Point("training/gradient_norm", step.step, step.gradient_norm, seconds)
         if step.tokens and step.seconds:
             speed = step.tokens / step.seconds
             yield Point("training/tokens_per_second", step.step, speed, seconds)

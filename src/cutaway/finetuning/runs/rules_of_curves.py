@@ -142,7 +142,7 @@ def over_fitting(seen: Evidence) -> Finding | None:
 
 def unstable(seen: Evidence) -> Finding | None:
     """Single gradients far above their neighbors: now and then a batch throws the weights about."""
-    norms = [step.gradient_norm for step in seen.history.steps]
+    norms = [step.gradient_norm for step in seen.history.steps if step.gradient_norm is not None]
     spikes = []
     for at in range(NEIGHBORS, len(norms)):
         before = sorted(norms[at - NEIGHBORS : at])

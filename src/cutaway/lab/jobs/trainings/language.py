@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -14,16 +15,17 @@ from cutaway.lab.jobs.events import Teller
 from cutaway.lab.jobs.trainings.texts import texts_of
 from cutaway.recurrent.language import LanguageModel, LanguageSettings, bits
 from cutaway.recurrent.language_training import (
-    RESUME,
-    LanguageRun,
-    Progress,
+    CONFIG,
+    LanguageTask,
     load_language_model,
     split_text,
     symbols_of,
 )
 from cutaway.recurrent.language_training import LanguageTraining as Recipe
 from cutaway.recurrent.sampling import SamplingSettings
+from cutaway.training.loop import Epoch, Step, fit
 from cutaway.training.optimizer import OptimizerSettings
+from cutaway.training.run_folder import SavingSettings, newest_position, open_run
 
 LEAST, HELD_OUT = 400, 0.1
 WRITTEN = 240
@@ -54,22 +56,25 @@ def train_language(asked: LanguageTraining, teller: Teller, out: Path) -> dict[s
     shape = LanguageSettings(symbols="".join(symbols_of(text)), embedding=32, hidden=asked.hidden, layers=1)
     torch.manual_seed(asked.seed)
     model = LanguageModel(shape)
-    run = LanguageRun(model, model.encode(learned), model.encode(scored), _recipe(asked, len(learned)))
-    start = learned[0]
+    task = LanguageTask(model, model.encode(learned), model.encode(scored), _recipe(asked, len(learned)), out)
+    start, done = learned[0], 0
 
-    def listen(progress: Progress) -> None:
-        teller.point("training loss", progress.step, progress.loss)
-        speed = progress.characters / max(progress.seconds, 1e-9)
-        teller.progress(progress.step, progress.of, f"{speed:,.0f} characters/s")
-        if progress.held_out is not None:
-            teller.point("held-out loss", progress.step, progress.held_out)
-            epoch = progress.step // run.per_epoch
-            teller.event("epoch", epoch=epoch, step=progress.step, held_out=progress.held_out)
-            teller.event("snapshot", epoch=epoch, text=_written(model, start))
+    def listen(event: Step | Epoch, steps: int | None) -> None:
+        nonlocal done
+        if isinstance(event, Step):
+            done = event.step
+            teller.point("training loss", done, event.loss)
+            teller.progress(done, steps, f"{event.tokens / max(event.seconds, 1e-9):,.0f} characters/s")
+            return
+        held_out = event.validation["loss"]
+        teller.point("held-out loss", done, held_out)
+        teller.event("epoch", epoch=event.epoch, step=done, held_out=held_out)
+        teller.event("snapshot", epoch=event.epoch, text=_written(model, start))
 
-    if (out / RESUME).is_file():
-        run.resume(out)
-    run.go(out, listen)
+    saving = SavingSettings(unfinished="resume" if newest_position(out) else "refuse")
+    with open_run(out, saving, mark=CONFIG):
+        recipe = {"asked": asked.model_dump(mode="json"), "text": hashlib.sha256(text.encode()).hexdigest()}
+        fit(task, task.settings.loop, listen, checkpoints=saving.checkpoints(out, recipe))
     best = load_language_model(out)
     nats = best.nats(model.encode(scored))
     return {"loss": nats, "bits": bits(nats), "symbols": shape.size, "text": _written(best, start)}
