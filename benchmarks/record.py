@@ -1,6 +1,7 @@
 """A benchmark's record: what was measured, on which machine, at which commit, with which versions.
 
-A record is one JSON file, `results/<room>-<date>.json`. Another run on the same day replaces what it measured
+A record is one JSON file, `results/<room>-<date>.json`, and `results/<room>-amx-<date>.json` where the
+processor multiplies tiles: what is fast differs there. Another run on the same day replaces what it measured
 anew and keeps the rest, each row with its own commit and load, so that a long benchmark may run in parts. It
 names no host, no user and no path.
 """
@@ -29,6 +30,7 @@ PACKAGES = (
     "gensim",
     "scikit-learn",
 )
+INSTRUCTIONS = {"avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_bf16", "amx_int8"}
 
 
 def use_data_beside() -> None:
@@ -85,7 +87,8 @@ def recorded(room: str) -> list[dict[str, object]]:
 
 
 def _path(room: str) -> Path:
-    return RESULTS / f"{room}-{datetime.datetime.now(datetime.UTC).date().isoformat()}.json"
+    kind = "-amx" if "amx_bf16" in _instructions() else ""
+    return RESULTS / f"{room}{kind}-{datetime.datetime.now(datetime.UTC).date().isoformat()}.json"
 
 
 def _kept(path: Path, results: Sequence[Mapping[str, object]]) -> list[Mapping[str, object]]:
@@ -119,6 +122,8 @@ def _machine() -> dict[str, object]:
         "processor": _processor(),
         "architecture": platform.machine(),
         "cores": os.cpu_count(),
+        "cores_used": len(os.sched_getaffinity(0)),
+        "instructions": _instructions(),
         "memory_gb": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9, 1),
         "system": platform.system(),
         "load_average": [round(load, 2) for load in os.getloadavg()],
@@ -126,10 +131,18 @@ def _machine() -> dict[str, object]:
 
 
 def _processor() -> str:
+    return _told_of_processor("model name") or platform.processor() or "unknown"
+
+
+def _instructions() -> list[str]:
+    """Return which of the instructions that our speed depends on this processor has."""
+    return sorted(INSTRUCTIONS & set(_told_of_processor("flags").split()))
+
+
+def _told_of_processor(field: str) -> str:
     info = Path("/proc/cpuinfo")
     lines = info.read_text(encoding="utf-8").splitlines() if info.is_file() else []
-    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor() or "unknown"
+    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith(field)), "")
 
 
 def _versions() -> dict[str, str]:
