@@ -39,7 +39,7 @@ from cutaway.catalog.resolve import resolve  # noqa: E402
 from cutaway.finetuning.classifier import Classifier  # noqa: E402
 from cutaway.transformers.config import BlockConfig, GptConfig  # noqa: E402
 from cutaway.transformers.gpt import Gpt  # noqa: E402
-from cutaway.transformers.products import Precision, fastest_precision, int8_works  # noqa: E402
+from cutaway.transformers.products import Precision, fastest_precision, works_here  # noqa: E402
 
 sys.path.append(str(HERE))
 
@@ -65,7 +65,7 @@ Result = dict[str, object]
 
 
 def contenders(classifier: Classifier, folder: Path) -> dict[str, Embed]:
-    """Every contender, ready; ours in float32, in what this machine multiplies fastest, and in int8."""
+    """Every contender, ready; ours in float32, in what this machine multiplies fastest, and whole numbers."""
     write_folder(classifier, folder)
     mine: dict[str, Embed] = {name: ours(classifier, name) for name in _precisions()}
     return mine | {
@@ -77,8 +77,8 @@ def contenders(classifier: Classifier, folder: Path) -> dict[str, Embed]:
 
 
 def _precisions() -> list[Precision]:
-    whole: list[Precision] = ["int8"] if int8_works() else []
-    return list(dict.fromkeys(["float32", fastest_precision(384, 1536), *whole]))
+    whole: list[Precision] = ["int16", "int8"]
+    return list(dict.fromkeys(["float32", fastest_precision(384, 1536), *filter(works_here, whole)]))
 
 
 def in_turn(

@@ -6,9 +6,12 @@ Sizes differ wherever they may, so that a comment that swaps two letters is foun
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from cutaway.transformers.packing import PackedBatch
 
 ROWS = [np.array([3, 1, 4]), np.array([5, 2]), np.array([6, 5, 3, 5]), np.array([1, 1])]
 
@@ -34,6 +37,7 @@ def run_transformers() -> None:
         bert.infer(batch)
         bert.embed(PackedBatch.from_rows(ROWS * 40))
         bert.infer(PackedBatch.from_rows(ROWS * 40), precision="int8")
+        run_whole_numbers(PackedBatch.from_rows(ROWS * 40))
     bert(PackedBatch.from_rows(ROWS, types=[row * 0 for row in ROWS]))
     bert.encode(torch.ones(2, 3, dtype=torch.long), torch.tensor([[1, 1, 1], [1, 0, 0]]))
     bert.trace([3, 1, 4, 1, 5], tokens=list("abcde"))
@@ -68,6 +72,18 @@ def run_block_training() -> None:
     block = Block(BlockConfig(width=8, heads=2, feed_forward=13)).train()
     batch = PackedBatch.from_rows([np.zeros(300, dtype=np.int64)] * 4)
     block(torch.ones(1200, 8, requires_grad=True), batch).sum().backward()
+
+
+def run_whole_numbers(batch: PackedBatch) -> None:
+    import torch
+
+    from cutaway.transformers.block import Block
+    from cutaway.transformers.config import BlockConfig
+    from cutaway.transformers.int16 import Int16Block, read_in_pieces
+    from cutaway.transformers.prepared import _parts_of
+
+    block = Block(BlockConfig(width=32, heads=2, feed_forward=48)).eval()
+    read_in_pieces([Int16Block(block, _parts_of(block))], torch.ones(len(batch.ids), 32), batch)
 
 
 def run_explanations() -> None:

@@ -67,8 +67,10 @@ def test_a_machine_without_bytes_says_so(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(Int8Product, "__init__", lambda self, weight, bias: torch.ops.onednn.nothing())
     assert not works()
     monkeypatch.setattr(products, "int8_works", lambda: False)
-    with pytest.raises(UsageError, match="no products in int8"):
-        kind_of("int8")
+    monkeypatch.setattr(products, "int16_works", lambda: False)
+    for precision in ("int8", "int16"):
+        with pytest.raises(UsageError, match=f"no products in {precision}"):
+            kind_of(precision)
     assert fastest_precision(16, 24) in ("float32", "bfloat16")
 
 
@@ -85,5 +87,6 @@ def test_the_fastest_is_found_by_its_time(
     trials = [1.0] * 4 + [seconds] * 4
     clock = iter([reading for at, trial in enumerate(trials) for reading in (10.0 * at, 10.0 * at + trial)])
     monkeypatch.setattr(products, "int8_works", lambda: False)
+    monkeypatch.setattr(products, "int16_works", lambda: False)
     monkeypatch.setattr(products, "perf_counter", lambda: next(clock))
     assert fastest_precision(16, 24) == fastest

@@ -31,7 +31,7 @@ def predict(
         None, help="Label `abstain` what is less likely than this, 0 to 1."
     ),
     precision: str | None = typer.Option(
-        None, help="float32, bfloat16, int8, or auto: the fastest that agrees. By default auto for a file."
+        None, help="float32, bfloat16, int16, int8, or auto: the fastest that agrees. For a file auto."
     ),
     undecodable: str = typer.Option("strict", help="Bytes that are not UTF-8: strict, or replace."),
     explain: bool = typer.Option(False, "--explain", help="Show what each token did for the label."),

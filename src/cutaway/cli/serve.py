@@ -21,7 +21,7 @@ def serve(
     queue: int = typer.Option(256, help="Texts that may wait; more are answered 429."),
     most_texts: int = typer.Option(64, help="Texts in one request, at most."),
     timeout: float = typer.Option(30.0, help="Seconds that an answer may take."),
-    precision: str = typer.Option("float32", help="float32, bfloat16 or int8 where its answers agree."),
+    precision: str = typer.Option("float32", help="float32, or bfloat16, int16, int8 where answers agree."),
 ) -> None:
     """Serve trained models over HTTP until SIGTERM or Ctrl-C: /v1/predict, /v1/models, /health, /metrics."""
     from cutaway.finetuning.precision import check_precision

@@ -144,8 +144,8 @@ class Classifier(nn.Module):
 
         Args:
             texts: none of them empty.
-            precision: "bfloat16" and "int8" are faster where the processor multiplies them, "auto" tries
-                them where there is enough to read. One that moves a probability by more than 0.01 on a
+            precision: "bfloat16", "int16" and "int8" are faster where the processor multiplies them, "auto"
+                tries them where there is enough to read. One that moves a probability by more than 0.01 on a
                 sample of the texts is not used, and `note` says so.
             threshold: the least probability of a label that is given, else it is "abstain"; None gives
                 every label.

@@ -13,14 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cutaway.core.errors import UsageError
-from cutaway.transformers.int8 import int8_works
-from cutaway.transformers.products import Precision, fastest_precision
+from cutaway.transformers.products import Precision, faster_precisions, works_here
 
 if TYPE_CHECKING:
     from cutaway.finetuning.classifier import Classifier
     from cutaway.finetuning.inputs import Row
 
-Asked = Literal["auto", "float32", "bfloat16", "int8"]
+Asked = Literal["auto", "float32", "bfloat16", "int16", "int8"]
 
 # A precision whose answers move further than this from float32's is not used.
 MOST_MOVED = 0.01
@@ -63,29 +62,36 @@ def choose_precision(classifier: Classifier, rows: Sequence[Row], asked: Asked) 
     Args:
         classifier: whose answers count.
         rows: what will be predicted; up to 64 of them, 4,096 tokens, are tried.
-        asked: a precision, or "auto" for the fastest that agrees.
+        asked: a precision, or "auto" for the fastest that agrees: those that are faster than float32 here are
+            tried one after another.
 
     Returns:
         What to use, and why if it is something else.
     """
+    if asked != "auto" and not works_here(asked):
+        return Chosen(precision="float32", note=f"this machine has no products in {asked}: float32 is used")
+    wanted = _wanted(classifier, rows, asked)
+    if not wanted:
+        return Chosen(precision="float32")
+    tried, note = _sample(rows), ""
+    exact = _answers(classifier, tried, "float32")
+    for precision in wanted:
+        moved = float(np.abs(_answers(classifier, tried, precision) - exact).max())
+        if moved <= MOST_MOVED:
+            return Chosen(precision=precision)
+        reason = f"{precision} moves a probability by {moved:.3f} on {len(tried)} of these texts"
+        note = f"{reason}, more than {MOST_MOVED}: float32 is used"
+    return Chosen(precision="float32", note=note)
+
+
+def _wanted(classifier: Classifier, rows: Sequence[Row], asked: Asked) -> list[Precision]:
+    """What to try, the fastest first; nothing where float32 is wanted or a trial is not worth it."""
+    if asked != "auto":
+        return [asked] if rows and asked != "float32" else []
+    if sum(len(row) for row in rows[: WORTH_TOKENS // 3 + 1]) < WORTH_TOKENS:
+        return []
     config = classifier.encoder.config.block
-    if asked == "auto":
-        tokens = sum(len(row) for row in rows[: WORTH_TOKENS // 3 + 1])
-        if tokens < WORTH_TOKENS:
-            return Chosen(precision="float32")
-        wanted = fastest_precision(config.width, config.feed_forward)
-    else:
-        wanted = asked
-    if wanted == "float32" or not rows:
-        return Chosen(precision="float32" if not rows else wanted)
-    if wanted == "int8" and not int8_works():
-        return Chosen(precision="float32", note="this machine has no products in int8: float32 is used")
-    tried = _sample(rows)
-    moved = float(np.abs(_answers(classifier, tried, wanted) - _answers(classifier, tried, "float32")).max())
-    if moved <= MOST_MOVED:
-        return Chosen(precision=wanted)
-    reason = f"{wanted} moves a probability by {moved:.3f} on {len(tried)} of these texts"
-    return Chosen(precision="float32", note=f"{reason}, more than {MOST_MOVED}: float32 is used")
+    return faster_precisions(config.width, config.feed_forward)
 
 
 def _sample(rows: Sequence[Row]) -> list[Row]:

@@ -152,7 +152,7 @@ class _Work:
         }
         earlier = read_about(path)
         kept = earlier.pop("precision", None)
-        if earlier == about and kept in ("float32", "bfloat16", "int8"):
+        if earlier == about and kept in ("float32", "bfloat16", "int16", "int8"):
             self.chosen = Chosen(precision=kept)
         else:
             self.chosen = choose_precision(self._classifier, self._sample(), self._settings.precision)

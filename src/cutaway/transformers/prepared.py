@@ -10,6 +10,7 @@ R rows of one length L.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -17,11 +18,13 @@ from torch import Tensor, nn
 from cutaway.transformers.attention import attend_fast
 from cutaway.transformers.block import Block
 from cutaway.transformers.config import NormOrder
+from cutaway.transformers.int16 import Int16Block, in_registers, read_in_pieces
 from cutaway.transformers.packing import PackedBatch
 from cutaway.transformers.products import DTYPES, Precision, Product, kind_of
 
-# Tokens in one batch: the feed-forward layer's output for so many stays in a cache of 12 MB.
-BUDGETS: Mapping[Precision, int] = {"float32": 2048, "bfloat16": 4096, "int8": 2048}
+# Tokens in one batch: the feed-forward layer's output for so many stays in a cache of 12 MB. In int16 it is
+# never whole, and threads share a long batch more evenly.
+BUDGETS: Mapping[Precision, int] = {"float32": 2048, "bfloat16": 4096, "int16": 8192, "int8": 2048}
 # Tokens that are read before blocks are prepared: a short text is answered sooner without.
 _FEW = 400
 _PARTS = ("query", "key", "value", "output", "up", "down", "attention_norm", "feed_forward_norm")
@@ -40,7 +43,7 @@ class PreparedBlock:
     """
 
     def __init__(self, block: Block, precision: Precision) -> None:
-        self.parts = {name: getattr(block, name) for name in _PARTS}
+        self.parts = _parts_of(block)
         self._heads, self._activation = block.config.heads, block.config.activation
         kind, dtype = kind_of(precision), DTYPES[precision]
 
@@ -91,16 +94,23 @@ class PreparedStack:
 
     Args:
         blocks: on a CPU; a block of another kind than `can_prepare` describes must not be among them.
-        precision: of the products; bfloat16 keeps sums and norms in it too, int8 has them in float32.
+        precision: of the products; bfloat16 keeps sums and norms in it too, whole numbers have them in
+            float32.
     """
 
     def __init__(self, blocks: Sequence[Block], precision: Precision) -> None:
         self.dtype = DTYPES[precision]
         self._blocks = blocks
-        self._prepared = [PreparedBlock(block, precision) for block in blocks]
+        kind_of(precision)  # an error where this machine has none
+        self._whole: list[Int16Block] = []
+        self._prepared: list[PreparedBlock] = []
+        if precision == "int16" and all(map(in_registers, blocks)):
+            self._whole = [Int16Block(block, _parts_of(block)) for block in blocks]
+        else:
+            self._prepared = [PreparedBlock(block, precision) for block in blocks]
         self._weights = [
             (part._parameters, name, weight, weight._version, weight.data_ptr())
-            for prepared in self._prepared
+            for prepared in self._every
             for part in prepared.parts.values()
             for name, weight in part.named_parameters()
         ]
@@ -115,17 +125,23 @@ class PreparedStack:
         Returns:
             (N, D) float32: the last block's output.
         """
+        if self._whole:
+            return read_in_pieces(self._whole, x, batch)
         x = x.to(self.dtype)  # (N, D)
         for block in self._prepared:
             x = block(x, batch)  # (N, D)
         return x.float()
+
+    @property
+    def _every(self) -> Sequence[PreparedBlock | Int16Block]:
+        return self._whole or self._prepared
 
     def is_current(self) -> bool:
         """Tell whether the blocks are what they were: same layers, weights untouched, nobody listening.
 
         Writing through `weight.data` is not seen: torch does not count it.
         """
-        for block, prepared in zip(self._blocks, self._prepared, strict=True):
+        for block, prepared in zip(self._blocks, self._every, strict=True):
             layers = block._modules
             if (
                 block.training
@@ -227,6 +243,10 @@ def normalized(x: Tensor, scale: Tensor, shift: Tensor, epsilon: float) -> Tenso
         (N, D) float.
     """
     return torch.layer_norm(x, scale.shape, scale, shift, epsilon)
+
+
+def _parts_of(block: Block) -> dict[str, Any]:
+    return {name: getattr(block, name) for name in _PARTS}
 
 
 def _quiet(module: nn.Module) -> bool:
