@@ -7,6 +7,7 @@ writes is as large as a block, whatever the batch: so memory stays small.
 from __future__ import annotations
 
 import os
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -167,10 +168,26 @@ def over_blocks(texts: Sequence[str], work: Callable[[Sequence[str]], Done], thr
 
 
 def _on_threads(work: Callable[[int], Done], count: int, threads: int) -> list[Done]:
-    if threads == 1 or count == 1:
-        return [work(block) for block in range(count)]
-    with ThreadPoolExecutor(threads) as pool:
-        return list(pool.map(work, range(count)))
+    """Return what becomes of each block; every thread, this one too, takes the next that nobody has."""
+    done: dict[int, Done] = {}
+    blocks = iter(range(count))
+
+    def take_blocks() -> None:
+        try:
+            for block in blocks:
+                done[block] = work(block)
+        finally:
+            deque(blocks, maxlen=0)  # after an error no thread begins another
+
+    if (others := min(threads, count) - 1) > 0:
+        with ThreadPoolExecutor(others) as pool:
+            taken = [pool.submit(take_blocks) for _ in range(others)]
+            take_blocks()
+            for thread in taken:
+                thread.result()
+    else:
+        take_blocks()
+    return [done[block] for block in range(count)]
 
 
 def with_open_rows(
