@@ -19,7 +19,8 @@ from cutaway.core.errors import FormatError, ResourceError, UsageError
 from cutaway.finetuning.classifier import Classifier
 from cutaway.finetuning.data import Labelled
 from cutaway.finetuning.export.exporting import export
-from cutaway.finetuning.export.onnx_file import _session, run_onnx, write_onnx
+from cutaway.finetuning.export.onnx_file import write_onnx
+from cutaway.finetuning.graph_classifier import open_graph, run_graph
 from cutaway.finetuning.inputs import rows_of
 from cutaway.tokenization.tokenizer import Tokenizer
 from cutaway.transformers.bert import Bert
@@ -80,11 +81,11 @@ def test_onnx_equals_predict_at_any_batch_and_length(classifier: Classifier, tmp
     agreement = export(classifier, "onnx", tmp_path / "out")
     assert agreement is not None
     assert agreement.most < 1e-5
-    session = _session(tmp_path / "out" / "model.onnx")
+    session = open_graph(tmp_path / "out" / "model.onnx")
     rows = rows_of(classifier.tokenizer, TEXTS, classifier.settings.inputs)[:]
     wanted = classifier.predict(TEXTS).probabilities
     for count in (1, 5, 24):
-        assert np.abs(run_onnx(session, rows[:count]) - wanted[:count]).max() < 1e-5
+        assert np.abs(run_graph(session, rows[:count]) - wanted[:count]).max() < 1e-5
     assert Tokenizer.load(tmp_path / "out" / "tokenizer.json").encode(TEXTS[0]).ids == rows[0].tolist()
 
 
@@ -115,9 +116,9 @@ def test_int8_is_smaller_near_and_measured(classifier: Classifier, tmp_path: Pat
     assert agreement is not None
     assert 0 < agreement.most < 0.5
     assert (agreement.accuracy, agreement.texts) == (1.0, 24)
-    session = _session(tmp_path / "out" / "model.onnx")
+    session = open_graph(tmp_path / "out" / "model.onnx")
     rows = rows_of(classifier.tokenizer, TEXTS, classifier.settings.inputs)[:]
-    answers = np.concatenate([run_onnx(session, rows[:16]), run_onnx(session, rows[16:])])
+    answers = np.concatenate([run_graph(session, rows[:16]), run_graph(session, rows[16:])])
     classes = classifier.settings.labels
     right = np.mean([classes[at] == label for at, label in zip(answers.argmax(1), labels, strict=True)])
     assert agreement.exported == right > 0.5
@@ -174,7 +175,7 @@ def test_the_command_says_what_it_wrote(
     out = tmp_path / "out"
     assert main(["export", str(run), "--format", "onnx", "--out", str(out), "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
-    assert told["files"] == ["README.md", "model.onnx", "tokenizer.json"]
+    assert told["files"] == ["README.md", "config.json", "model.onnx", "tokenizer.json"]
     assert told["most_off"] < 1e-5
     assert main(["export", str(run), "--format", "onnx-int8", "--out", str(out)]) == 0
     shown = capsys.readouterr()

@@ -14,7 +14,7 @@ from tests.finetuning.tiny_encoder import BAD, GOOD, write_table, write_tiny_enc
 from cutaway.cli.main import main
 from cutaway.finetuning.classifier import Classifier
 from cutaway.finetuning.export.exporting import export
-from cutaway.finetuning.export.onnx_file import _session, run_onnx
+from cutaway.finetuning.graph_classifier import open_graph, run_graph
 from cutaway.finetuning.inputs import rows_of
 from cutaway.tokenization.tokenizer import Tokenizer
 
@@ -110,7 +110,7 @@ def test_the_graph_answers_as_the_model(run: Path, tmp_path: Path) -> None:
     classifier = Classifier.load(run)
     export(classifier, "onnx", tmp_path)
     rows = rows_of(classifier.tokenizer, TEXTS, classifier.settings.inputs)[:]
-    answers = run_onnx(_session(tmp_path / "model.onnx"), rows)
+    answers = run_graph(open_graph(tmp_path / "model.onnx"), rows)
     assert np.abs(answers - classifier.predict(TEXTS).probabilities).max() < 1e-5
 
 

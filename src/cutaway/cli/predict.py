@@ -13,10 +13,14 @@ from cutaway.cli import output
 if TYPE_CHECKING:
     from cutaway.finetuning.precision import Asked
     from cutaway.finetuning.predict_file import FileSettings
+    from cutaway.finetuning.predictions import Predictions
 
 
 def predict(
-    model: str = typer.Argument(help="A run folder, a run's name, or a catalog name such as sentiment."),
+    model: str = typer.Argument(
+        help="A run folder, a run's name, a catalog name such as sentiment, or an ONNX export of one, which "
+        "answers a text soonest."
+    ),
     texts: list[str] | None = typer.Argument(
         None, help="Texts to label; - reads one text from standard input."
     ),
@@ -42,11 +46,19 @@ def predict(
 ) -> None:
     """Label texts, or a file of them, with a trained model."""
     from cutaway.core.errors import UsageError
-    from cutaway.finetuning.precision import check_precision
+    from cutaway.finetuning.graph_classifier import find_graph
 
     given = texts or []
     if bool(given) == bool(source) or bool(source) != bool(target):
         raise UsageError("give texts, or both --input and --output")
+    graph = find_graph(model)
+    if graph is not None:
+        if source or explain or nearest is not None:
+            raise UsageError(f"{graph} is an ONNX graph: for --input, --explain and --nearest name the run")
+        _predict_by_graph(graph, given, precision, threshold, json)
+        return
+    from cutaway.finetuning.precision import check_precision
+
     if given and (explain or nearest is not None):
         from cutaway.cli.explaining import show_reasons
 
@@ -78,6 +90,26 @@ def _predict_texts(
     given = [output.read_text_argument(text) for text in texts]
     check_texts(given)
     answers = Classifier.load(model).predict(given, precision=precision, threshold=threshold)
+    _tell(given, answers, json)
+
+
+def _predict_by_graph(
+    folder: Path, texts: list[str], precision: str | None, threshold: float | None, json: bool
+) -> None:
+    """Answer without importing torch, which alone takes a second."""
+    from cutaway.core.errors import UsageError
+    from cutaway.finetuning.graph_classifier import GraphClassifier
+    from cutaway.finetuning.inputs import check_texts
+
+    given = [output.read_text_argument(text) for text in texts]
+    check_texts(given)
+    graph = GraphClassifier.load(folder)
+    if precision not in (None, "auto", graph.settings.numbers):
+        raise UsageError(f"{folder} holds a graph in {graph.settings.numbers}, not in {precision}")
+    _tell(given, graph.predict(given, threshold=threshold), json)
+
+
+def _tell(given: list[str], answers: Predictions, json: bool) -> None:
     if answers.note:
         output.warn(answers.note)
     rows = [

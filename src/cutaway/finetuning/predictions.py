@@ -7,12 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cutaway.core.errors import UsageError
-from cutaway.transformers.products import Precision
+
+if TYPE_CHECKING:
+    from cutaway.transformers.products import Precision
 
 ABSTAIN = "abstain"
 

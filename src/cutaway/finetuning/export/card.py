@@ -18,7 +18,9 @@ classify("...", truncation=True)
 Keep it in float32. The encoder has one block more than its base: it is not learned, it takes the mean of
 all tokens, which the stock model does not. Texts over {longest} tokens are cut by the caller
 (`truncation=True` keeps one end; this model was trained on {truncation}).""",
-    "onnx": """```python
+    "onnx": """`cutaway predict <this folder> "TEXT"`, or
+
+```python
 import onnxruntime
 
 session = onnxruntime.InferenceSession("model.onnx")

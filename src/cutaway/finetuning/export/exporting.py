@@ -15,6 +15,7 @@ from cutaway.finetuning.data import Labelled
 from cutaway.finetuning.export.card import write_card
 from cutaway.finetuning.export.hugging_face import write_hugging_face
 from cutaway.finetuning.export.onnx_file import Agreement, check_onnx, write_onnx
+from cutaway.finetuning.graph_classifier import GRAPH, TOKENIZER, write_settings
 
 FORMATS = ("hf", "onnx", "onnx-int8", "merged")
 CARD = "README.md"
@@ -79,8 +80,9 @@ def _check_room(classifier: Classifier, folder: Path) -> None:
 
 
 def _write_graph(classifier: Classifier, folder: Path, numbers: str, labelled: Labelled | None) -> Agreement:
-    agreement = write_onnx(classifier, folder / "model.onnx", numbers=numbers, labelled=labelled)
-    classifier.tokenizer.save(folder / "tokenizer.json")
+    agreement = write_onnx(classifier, folder / GRAPH, numbers=numbers, labelled=labelled)
+    classifier.tokenizer.save(folder / TOKENIZER)
+    write_settings(folder, classifier.settings.labels, classifier.settings.inputs, numbers)
     return agreement
 
 

@@ -18,6 +18,7 @@ from cutaway.core.errors import FormatError, MissingFileError
 from cutaway.core.files import whole_file
 from cutaway.finetuning.classifier import Classifier
 from cutaway.finetuning.data import Labelled
+from cutaway.finetuning.graph_classifier import open_graph, run_graph
 from cutaway.finetuning.inputs import Row, rows_of
 
 # Rows and their longest length: one short, some ragged, many as long as the model reads.
@@ -82,7 +83,7 @@ def write_onnx(
         save(make_graph(classifier), part)
         if numbers == "int8":
             _round(part)
-        session = _session(part)
+        session = open_graph(part)
         differences = {shape: _difference(classifier, session, shape) for shape in SHAPES}
         most = max(differences.values())
         if numbers == "float32" and most > MOST_OFF:
@@ -94,34 +95,6 @@ def write_onnx(
         if labelled is None:
             return Agreement(most=most)
         return _scored(classifier, session, labelled, most)
-
-
-def run_onnx(session: Any, rows: Sequence[Row]) -> NDArray[np.float32]:
-    """Return a graph's probabilities.
-
-    Args:
-        session: of onnxruntime.
-        rows: ids of each text.
-
-    Returns:
-        (B, C) float32.
-    """
-    ids = np.zeros((len(rows), max(map(len, rows))), np.int64)
-    mask = np.zeros_like(ids)
-    for at, row in enumerate(rows):
-        ids[at, : len(row)], mask[at, : len(row)] = row, 1
-    logits = session.run(["logits"], {"input_ids": ids, "attention_mask": mask})[0]
-    powers = np.exp(logits - logits.max(1, keepdims=True))
-    shares: NDArray[np.float32] = powers / powers.sum(1, keepdims=True)
-    return shares
-
-
-def _session(path: Path) -> Any:
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
-    return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
 
 
 def _round(path: Path) -> None:
@@ -150,7 +123,7 @@ def _difference(classifier: Classifier, session: Any, shape: tuple[int, int]) ->
     random = np.random.default_rng(count)
     lengths = [*random.integers(min(3, longest), longest + 1, count - 1), longest]
     rows = [random.integers(0, classifier.encoder.config.vocabulary, size) for size in lengths]
-    return float(np.abs(run_onnx(session, rows) - _answers(classifier, rows)).max())
+    return float(np.abs(run_graph(session, rows) - _answers(classifier, rows)).max())
 
 
 def _scored(classifier: Classifier, session: Any, labelled: Labelled, most: float) -> Agreement:
@@ -160,7 +133,7 @@ def _scored(classifier: Classifier, session: Any, labelled: Labelled, most: floa
     truth = np.array(list(labelled.labels[:count]))
     classes = np.array(classifier.settings.labels)
     exported = np.concatenate(
-        [run_onnx(session, rows[at : at + _AT_A_TIME]) for at in range(0, count, _AT_A_TIME)]
+        [run_graph(session, rows[at : at + _AT_A_TIME]) for at in range(0, count, _AT_A_TIME)]
     )
     ours = _answers(classifier, rows)
 
