@@ -37,6 +37,7 @@ import torch  # noqa: E402
 import transformers  # noqa: E402
 from cutaway.catalog.resolve import resolve  # noqa: E402
 from cutaway.finetuning.classifier import Classifier  # noqa: E402
+from cutaway.finetuning.export.exporting import export  # noqa: E402
 from cutaway.transformers.config import BlockConfig, GptConfig  # noqa: E402
 from cutaway.transformers.gpt import Gpt  # noqa: E402
 from cutaway.transformers.products import Precision, fastest_precision, works_here  # noqa: E402
@@ -149,6 +150,10 @@ def sentence(all_of: dict[str, Embed]) -> list[Result]:
 
 PROCESSES = {
     "cutaway": "import cutaway; cutaway.Classifier.load('sentiment').predict([{text!r}])",
+    "cutaway, exported graph": (
+        "from cutaway.finetuning.graph_classifier import GraphClassifier; "
+        "GraphClassifier.load({folder!r} + '/graph').predict([{text!r}])"
+    ),
     PEER: (
         "import transformers; "
         "transformers.pipeline('feature-extraction', model={folder!r}, device='cpu')({text!r})"
@@ -163,9 +168,10 @@ PROCESSES = {
 }
 
 
-def start(folder: Path, runs: int = 5) -> list[Result]:
+def start(classifier: Classifier, folder: Path, runs: int = 5) -> list[Result]:
     """Whole processes, from nothing to the first answer."""
     export_onnx(folder, "no")
+    export(classifier, "onnx", folder / "graph")
     filled = {name: code.format(text=SENTENCE, folder=str(folder)) for name, code in PROCESSES.items()}
     seconds, peaks = in_turn({name: _process(code) for name, code in filled.items()}, [None] * (runs + 1))
     medians = {name: statistics.median(found[1:]) for name, found in seconds.items()}
@@ -256,7 +262,7 @@ def main(parts: Sequence[str]) -> None:
         measure = {
             "reviews": lambda: reviews(classifier, all_of),
             "sentence": lambda: sentence(all_of),
-            "start": lambda: start(folder),
+            "start": lambda: start(classifier, folder),
             "generation": generation,
             "trace": lambda: trace(classifier),
         }
