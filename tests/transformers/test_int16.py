@@ -22,6 +22,7 @@ from cutaway.training.row_code import (
     add_and_norm,
     exponentials,
     multiply_floats,
+    turn_tile,
 )
 from cutaway.transformers import products
 from cutaway.transformers.bert import Bert
@@ -182,3 +183,18 @@ def test_a_product_fuses_what_follows() -> None:
     product, exact = Int16Product(weight, bias), F.linear(x, weight, bias)
     assert (product.activated(x, "swish") - F.silu(exact)).abs().max() < 1e-3
     assert (product.added(x, rest) - exact - rest).abs().max() < 1e-3
+
+
+@kernel("void(float32[::1], float32[::1])")
+def turn(x, out):  # type: ignore[no-untyped-def]
+    """`turn_tile`, callable."""
+    turn_tile(x, 2, 19, out, 1, 33)
+
+
+def test_a_tile_is_transposed() -> None:
+    x = np.arange(2 + 16 * 19, dtype=np.float32)
+    out = np.zeros(1 + 16 * 33, np.float32)
+    turn(x, out)
+    wanted = np.zeros((16, 33), np.float32)
+    wanted[:, :16] = x[2:].reshape(16, 19)[:, :16].T
+    assert (out[1:].reshape(16, 33) == wanted).all()

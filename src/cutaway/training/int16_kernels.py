@@ -36,6 +36,10 @@ LEAST = np.float32(1.1754944e-38)
 # Between these, squares can be added up in float32.
 SMALL, GREAT = np.float32(1e-12), np.float32(1e15)
 
+# Rows that read the weights together: where those do not fit the second cache, they come from the third, and
+# four tiles need them a quarter as often. With more, what is made of the rows is crowded out.
+TOGETHER = 4 * ROWS
+
 multiply_tile = tile_code("at once" if pairs_at_once() else "in steps")
 
 
@@ -81,11 +85,11 @@ def round_row(x, at, width, rounded, to):
     "void(float32[::1], int64, int64, int64, int16[::1], float32[::1])", arrays="borrowed", callers="kernels"
 )
 def round_rows(x, first, rows, width, rounded, steps):
-    """Round up to 14 rows of x, that begin at x[first]; rows that are missing become 0."""
+    """Round rows of x, that begin at x[first]; what a last tile of 14 lacks becomes 0."""
     stride = width + width % 2
     for r in range(rows):
         steps[r] = round_row(x, first + r * width, width, rounded, r * stride)
-    for i in range(rows * stride, ROWS * stride):
+    for i in range(rows * stride, (rows + ROWS - 1) // ROWS * ROWS * stride):
         rounded[i] = 0
 
 
@@ -101,17 +105,17 @@ def multiply_rows(rounded, steps, rows, pairs, panels, scales, out, first, outpu
     scales (2, 32 panels): the weights' steps, and the bias.
     """
     for panel in range((outputs + WIDE - 1) // WIDE):
-        multiply_tile(rounded, 0, 2 * pairs, panels, panel * pairs * 2 * WIDE, pairs, sums)
-        begin = panel * WIDE
-        if begin + WIDE <= outputs:
-            for r in range(rows):
-                scale_sums(sums, r, steps[r], scales, begin, out, first + r * outputs + begin)
-        else:
-            for r in range(rows):
-                at = first + r * outputs + begin
-                for o in range(outputs - begin):
-                    scale = steps[r] * scales[0, begin + o]
-                    out[at + o] = np.float32(sums[r * WIDE + o]) * scale + scales[1, begin + o]
+        begin, w_at = panel * WIDE, panel * pairs * 2 * WIDE
+        for tile in range(0, rows, ROWS):  # a panel is read again from the nearest cache
+            multiply_tile(rounded, tile * 2 * pairs, 2 * pairs, panels, w_at, pairs, sums)
+            for r in range(min(ROWS, rows - tile)):
+                step, at = steps[tile + r], first + (tile + r) * outputs + begin
+                if begin + WIDE <= outputs:
+                    scale_sums(sums, r, step, scales, begin, out, at)
+                else:
+                    for o in range(outputs - begin):
+                        scale = step * scales[0, begin + o]
+                        out[at + o] = np.float32(sums[r * WIDE + o]) * scale + scales[1, begin + o]
 
 
 @kernel("void(float32[:, ::1], int64, int64, int16[::1], float32[:, ::1], float32[:, ::1])")
@@ -119,12 +123,12 @@ def multiply(x, begin, end, panels, scales, out):
     """out[begin:end] = x[begin:end] Wᵀ + b, W laid out by `lay_out`."""
     width, outputs = x.shape[1], out.shape[1]
     pairs = (width + 1) // 2
-    rounded = np.empty(ROWS * 2 * pairs, np.int16)
-    steps = np.empty(ROWS, np.float32)
+    rounded = np.empty(TOGETHER * 2 * pairs, np.int16)
+    steps = np.empty(TOGETHER, np.float32)
     sums = np.empty(ROWS * WIDE, np.int32)
     numbers, made = x.reshape(-1), out.reshape(-1)
-    for first in range(begin, end, ROWS):
-        rows = min(ROWS, end - first)
+    for first in range(begin, end, TOGETHER):
+        rows = min(TOGETHER, end - first)
         round_rows(numbers, first * width, rows, width, rounded, steps)
         multiply_rows(rounded, steps, rows, pairs, panels, scales, made, first * outputs, outputs, sums)
 

@@ -16,6 +16,7 @@ from functools import cache
 from typing import Any
 
 import numpy as np
+from llvmlite import ir
 from numba.core import cgutils, types
 from numba.extending import intrinsic
 from numpy.polynomial import chebyshev
@@ -117,6 +118,29 @@ def scale_row(typing: Any, x: Any, at: Any, registers: Any, factor: Any, out: An
         return context.get_dummy_value()
 
     return types.void(x, at, registers, factor, out, to), build
+
+
+@intrinsic
+def turn_tile(typing: Any, x: Any, at: Any, stride: Any, out: Any, to: Any, room: Any) -> Any:
+    """out[to + i · room + r] = x[at + r · stride + i], for 16 rows and 16 numbers of each"""
+
+    def build(context: Any, b: Any, signature: Any, given: Any) -> Any:
+        base, target = (data(context, b, signature, given, k) for k in (0, 3))
+        rows = [load(b, base, b.add(given[1], b.mul(given[2], LONG(r)))) for r in range(LANES)]
+        for apart in (1, 2, 4, 8):
+            # Of each two rows, what stands on the wrong side of the diagonal changes places.
+            left = [lane + (LANES - apart if lane & apart else 0) for lane in range(LANES)]
+            right = [lane + (LANES if lane & apart else apart) for lane in range(LANES)]
+            for r in (r for r in range(LANES) if not r & apart):
+                pair = rows[r], rows[r + apart]
+                rows[r], rows[r + apart] = (
+                    b.shuffle_vector(*pair, ir.Constant(INTS, lanes)) for lanes in (left, right)
+                )
+        for i, row in enumerate(rows):
+            store(b, target, b.add(given[4], b.mul(given[5], LONG(i))), row)
+        return context.get_dummy_value()
+
+    return types.void(x, at, stride, out, to, room), build
 
 
 @intrinsic

@@ -8,6 +8,7 @@ Legend: N tokens of all rows, I numbers in, O numbers out, D width, F feed-forwa
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -15,13 +16,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from cutaway.training.int16_products import Floats, lay_out, multiply, share
+from cutaway.training.int16_products import Floats, aligned, lay_out, multiply, share
 from cutaway.transformers.block import FUSED, Block
 from cutaway.transformers.packing import PackedBatch
 
 # Tokens that a thread reads at once: little enough that as many as there are threads end together.
 _PIECE = 1024
-_REGISTER, _TILE = 16, 14  # numbers, and rows, that kernels take at once
+_REGISTER = 16
+_BEHIND = 32
 
 
 class Int16Product:
@@ -120,12 +122,16 @@ def read_in_pieces(blocks: Sequence[Int16Block], x: Tensor, batch: PackedBatch) 
         cuts.append(max(fit, cuts[-1] + 1))
     read = np.array(x.numpy())  # (N, D)
 
+    largest = max(int(starts[end] - starts[begin]) for begin, end in pairwise(cuts))
+    rooms = [room_for(largest, x.shape[1]) for _ in range(min(threads, len(cuts) - 1))]
+
     def work(piece: int) -> None:
         first, last = cuts[piece], cuts[piece + 1]
         tokens, begins = read[starts[first] : starts[last]], starts[first : last + 1] - starts[first]
-        room = room_for(*tokens.shape)
+        room = rooms.pop()  # there are as many as threads
         for block in blocks:
             block.read(tokens, begins, room)
+        rooms.append(room)
 
     # The longest rows, which take longest, stand last.
     share(range(len(cuts) - 2, -1, -1), work, threads)
@@ -139,8 +145,8 @@ def room_for(tokens: int, width: int) -> tuple[Floats, Floats]:
         tokens: N.
         width: D.
     """
-    # Kernels read queries in whole tiles.
-    return np.zeros((tokens + _TILE) * 3 * width, np.float32), np.empty(tokens * width, np.float32)
+    # Kernels read whole tiles, also behind the last token.
+    return aligned((tokens + _BEHIND) * 3 * width, np.float32), np.empty(tokens * width, np.float32)
 
 
 def in_registers(block: Block) -> bool:

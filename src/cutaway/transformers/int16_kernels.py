@@ -1,7 +1,7 @@
 """An encoder's block for prediction in one kernel: products in 16-bit whole numbers, all else on the way.
 
-14 tokens at a time, what a product gives is activated, added, normalized and rounded for the next product
-while it is still in the nearest cache. Attention goes row by row and head by head, in float32.
+Some tokens at a time, what a product gives is activated, added, normalized and rounded for the next product
+while it is still in a near cache. Attention goes row by row and head by head, in float32.
 
 Legend: N tokens of some rows, D width, H heads, d = D / H numbers per head, F feed-forward width, L tokens of
 a row.
@@ -17,8 +17,8 @@ import math
 import numpy as np
 
 from cutaway.core.jit import kernel
-from cutaway.training.int16_code import ROWS, WIDE
-from cutaway.training.int16_kernels import multiply_rows, round_rows
+from cutaway.training.int16_code import ROWS, WIDE, scale_sums
+from cutaway.training.int16_kernels import TOGETHER, multiply_rows, multiply_tile, round_rows
 from cutaway.training.register_code import LANES
 from cutaway.training.row_code import (
     ACTIVATIONS,
@@ -27,6 +27,7 @@ from cutaway.training.row_code import (
     exponentials,
     multiply_floats,
     scale_row,
+    turn_tile,
 )
 
 gelu, gelu_tanh, relu, swish = map(activation_code, ACTIVATIONS)
@@ -45,59 +46,72 @@ def _activate(x, at, registers, activation):
         swish(x, at, registers)
 
 
+@kernel("int64(int64, int64)", arrays="borrowed", callers="kernels")
+def _stride_of(size, width):
+    """Return how far apart tokens stand in what `_project` makes: a head by itself where it fills tiles."""
+    return size if size % WIDE == 0 else 3 * width
+
+
 @kernel(
-    "void(float32[::1], int64, int64, int64, int64, float32[::1], float32[::1])",
+    "void(int16[::1], float32[::1], int64, int64, int16[::1], float32[:, ::1], float32[::1], int64, int64, "
+    "int64, int32[::1])",
     arrays="borrowed",
     callers="kernels",
 )
-def _gather_head(made, at, length, wide, size, keys, values):
-    """Copy a head's keys, 32 of them side by side, and its values, row by row in whole tiles of 32.
+def _project(rounded, steps, rows, width, panels, scales, made, first, stride, room, sums):  # noqa: PLR0913
+    """Multiply rounded rows; made is (3 D / stride, room, stride), tokens in its middle.
 
-    made[at] is the first key's first number, tokens are 3 D numbers apart, values D numbers behind.
+    A head's tokens then stand one behind the other, and nothing has to be copied for attention.
     """
-    width = wide // 3
-    stride = (size + WIDE - 1) // WIDE * WIDE
-    for t in range(length):
-        first = at + t * wide
-        place = t // WIDE * size * WIDE + t % WIDE
-        for i in range(size):
-            keys[place + i * WIDE] = made[first + i]
-        for i in range(size):
-            values[t * stride + i] = made[first + width + i]
+    pairs, outputs = width // 2, 3 * width
+    if stride == outputs:
+        multiply_rows(rounded, steps, rows, pairs, panels, scales, made, first * outputs, outputs, sums)
+        return
+    for begin in range(0, outputs, WIDE):
+        place = begin // stride * room * stride + begin % stride
+        for tile in range(0, rows, ROWS):
+            multiply_tile(rounded, tile * width, width, panels, begin * width, pairs, sums)
+            for r in range(min(ROWS, rows - tile)):
+                at = place + (first + tile + r) * stride
+                scale_sums(sums, r, steps[tile + r], scales, begin, made, at)
 
 
 @kernel(
-    "void(float32[::1], int64, int64, int64, int64, float32[::1], float32[::1], float32[::1], float32[::1], "
+    "void(float32[::1], int64, int64, int64, int64, int64, float32[::1], float32[::1], float32[::1], "
     "float32[::1])",
     arrays="borrowed",
     callers="kernels",
 )
-def _attend_row(made, first, length, heads, width, keys, values, scores, mixed, seen):  # noqa: PLR0913
-    """Attend within one row of L tokens: queries, keys and values in made (N, 3 D), result in seen (N, D)."""
-    size, wide = width // heads, 3 * width
-    stride = (size + WIDE - 1) // WIDE * WIDE
-    places = (length + WIDE - 1) // WIDE * WIDE
-    registers = (length + LANES - 1) // LANES
+def _attend_row(made, first, length, heads, width, room, keys, scores, mixed, seen):  # noqa: PLR0913
+    """Attend within one row of L tokens: queries, keys and values in made, result in seen (N, D)."""
+    size = width // heads
+    stride = _stride_of(size, width)
+    columns = (size + WIDE - 1) // WIDE * WIDE
+    places, registers = (length + WIDE - 1) // WIDE * WIDE, (length + LANES - 1) // LANES
     scale = np.float32(1 / math.sqrt(size))
     for head in range(heads):
-        begin = first * wide + head * size
-        _gather_head(made, begin + width, length, wide, size, keys, values)
+        at = head * size // stride * room * stride + head * size % stride + first * stride
+        apart = width // stride * room * stride + width % stride  # from queries to keys, from keys to values
+        for key in range(0, registers * LANES, LANES):
+            to = key // WIDE * WIDE * size + key % WIDE
+            for i in range(0, size, LANES):
+                turn_tile(made, at + apart + key * stride + i, stride, keys, to + i * WIDE, WIDE)
         for t in range(0, length, ROWS):
             for key in range(0, places, WIDE):
-                multiply_floats(
-                    made, begin + t * wide, wide, keys, key * size, WIDE, size, scores, key, places
-                )
+                query = at + t * stride
+                multiply_floats(made, query, stride, keys, key * size, WIDE, size, scores, key, places)
             rows = min(ROWS, length - t)
             for r in range(rows):
                 for key in range(length, registers * LANES):
                     scores[r * places + key] = -np.inf
                 total = exponentials(scores, r * places, registers, scale)
-                mixed[ROWS * stride + r] = np.float32(1) / total
-            for part in range(0, stride, WIDE):
-                multiply_floats(scores, 0, places, values, part, stride, length, mixed, part, stride)
+                mixed[ROWS * columns + r] = np.float32(1) / total
+            for part in range(0, columns, WIDE):
+                value = at + 2 * apart + part
+                multiply_floats(scores, 0, places, made, value, stride, length, mixed, part, columns)
             for r in range(rows):
                 to = (first + t + r) * width + head * size
-                scale_row(mixed, r * stride, size // LANES, mixed[ROWS * stride + r], seen, to)
+                scale_row(mixed, r * columns, size // LANES, mixed[ROWS * columns + r], seen, to)
 
 
 @kernel(
@@ -105,28 +119,28 @@ def _attend_row(made, first, length, heads, width, keys, values, scores, mixed, 
     callers="kernels",
 )
 def _look(x, starts, sizes, made, seen, panels, scales):
-    """Attend within every row: queries, keys and values into made (N + 14, 3 D), their mixture into seen."""
+    """Attend within every row: queries, keys and values into made, their mixture into seen."""
     tokens, width = x.shape
     heads, numbers = sizes[0], x.reshape(-1)
-    rounded, steps = np.empty(ROWS * width, np.int16), np.empty(ROWS, np.float32)
+    size = width // heads
+    stride, room = _stride_of(size, width), len(made) // (3 * width)
+    rounded, steps = np.empty(TOGETHER * width, np.int16), np.empty(TOGETHER, np.float32)
     sums = np.empty(ROWS * WIDE, np.int32)
     longest = 0
     for row in range(len(starts) - 1):
         longest = max(longest, starts[row + 1] - starts[row])
-    places = (longest + WIDE - 1) // WIDE * WIDE
-    stride = (width // heads + WIDE - 1) // WIDE * WIDE
-    keys, values = np.zeros(places * (width // heads), np.float32), np.zeros(places * stride, np.float32)
-    scores, mixed = np.empty(ROWS * places, np.float32), np.empty(ROWS * (stride + 1), np.float32)
+    places, columns = (longest + WIDE - 1) // WIDE * WIDE, (size + WIDE - 1) // WIDE * WIDE
+    keys, scores = np.zeros(places * size, np.float32), np.empty(ROWS * places, np.float32)
+    mixed = np.empty(ROWS * (columns + 1), np.float32)
     done = 0
     for row in range(len(starts) - 1):
         first, length = starts[row], starts[row + 1] - starts[row]
         while done < first + length:
-            rows = min(ROWS, tokens - done)
+            rows = min(TOGETHER, tokens - done)
             round_rows(numbers, done * width, rows, width, rounded, steps)
-            at = done * 3 * width
-            multiply_rows(rounded, steps, rows, width // 2, panels, scales, made, at, 3 * width, sums)
+            _project(rounded, steps, rows, width, panels, scales, made, done, stride, room, sums)
             done += rows
-        _attend_row(made, first, length, heads, width, keys, values, scores, mixed, seen)
+        _attend_row(made, first, length, heads, width, room, keys, scores, mixed, seen)
 
 
 @kernel(
@@ -146,7 +160,7 @@ def read_block(  # noqa: PLR0913
         sizes: H, F, and the activation's number in `ACTIVATIONS`.
         norms: scale and shift behind attention, and behind the feed-forward layer; (2, 2, D) float32.
         epsilons: theirs, (2,) float32.
-        made: room for queries, keys and values, ((N + 14) 3 D,) float32.
+        made: room for queries, keys and values, ((N + 32) 3 D,) float32.
         seen: room for what attention makes of them, (N D,) float32.
         together: panels of query, key and value, as `lay_out` makes them.
         together_scales: theirs.
@@ -161,10 +175,10 @@ def read_block(  # noqa: PLR0913
     hidden, activation, numbers = sizes[1], sizes[2], x.reshape(-1)
     _look(x, starts, sizes, made, seen, together, together_scales)
     most = max(width, hidden)
-    rounded, steps = np.empty(ROWS * most, np.int16), np.empty(ROWS, np.float32)
-    sums, piece = np.empty(ROWS * WIDE, np.int32), np.empty(ROWS * most, np.float32)
-    for first in range(0, tokens, ROWS):
-        rows, at = min(ROWS, tokens - first), first * width
+    rounded, steps = np.empty(TOGETHER * most, np.int16), np.empty(TOGETHER, np.float32)
+    sums, piece = np.empty(ROWS * WIDE, np.int32), np.empty(TOGETHER * most, np.float32)
+    for first in range(0, tokens, TOGETHER):
+        rows, at = min(TOGETHER, tokens - first), first * width
         round_rows(seen, at, rows, width, rounded, steps)
         multiply_rows(rounded, steps, rows, width // 2, output, output_scales, piece, 0, width, sums)
         for r in range(rows):
