@@ -270,8 +270,10 @@ def run_finetuning() -> None:
     from cutaway.finetuning.classifier import Classifier, ClassifierSettings
     from cutaway.finetuning.inputs import InputSettings
     from cutaway.finetuning.lora import LoraSettings, add_adapters
+    from cutaway.finetuning.stock import StockClassifier
     from cutaway.tokenization.tokenizer import Tokenizer
     from cutaway.transformers.packing import PackedBatch
+    from cutaway.transformers.tasks import SequenceLabels
 
     class_loss(torch.ones(4, 3), torch.tensor([0, 1, 2, 1]), weights=torch.ones(3))
     encoder = small_bert()
@@ -283,6 +285,8 @@ def run_finetuning() -> None:
     classifier = Classifier(settings, encoder, cast(Tokenizer, None))
     classifier(PackedBatch.from_rows(ROWS))
     classifier.merge()
+    stock = SequenceLabels(small_bert(), ("a", "b", "c", "d", "e"))
+    StockClassifier("none", stock, cast(Tokenizer, None))(PackedBatch.from_rows(ROWS))
 
 
 def run_lab() -> None:

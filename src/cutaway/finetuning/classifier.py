@@ -133,9 +133,33 @@ class Classifier(nn.Module):
             (B, C) float.
         """
         hidden = self.encoder(batch)  # (N, D)
-        pooled = batch.mean(hidden)  # (B, D)
+        return self.scores(hidden, batch)
+
+    def scores(self, hidden: Tensor, batch: PackedBatch) -> Tensor:
+        """Compute the logits of what the encoder made.
+
+        Args:
+            hidden: (N, D) float.
+            batch: B rows.
+
+        Returns:
+            (B, C) float.
+        """
+        pooled = self.pooled(hidden, batch)  # (B, D)
         logits: Tensor = self.head(pooled)  # (B, C)
         return logits
+
+    def pooled(self, hidden: Tensor, batch: PackedBatch) -> Tensor:
+        """Return what the head sees of each row.
+
+        Args:
+            hidden: (N, D) float.
+            batch: B rows.
+
+        Returns:
+            (B, D) float.
+        """
+        return batch.mean(hidden)
 
     def predict(
         self, texts: Sequence[str], *, precision: Asked = "float32", threshold: float | None = None
@@ -181,7 +205,7 @@ class Classifier(nn.Module):
         for at in token_budget_batches([len(row) for row in rows], budget=BUDGETS[precision], seed=None):
             batch = PackedBatch.from_rows([rows[number] for number in at]).to(self.head.weight.device)
             with torch.inference_mode():
-                logits = self.head(batch.mean(self.encoder.infer(batch, precision=precision)))
+                logits = self.scores(self.encoder.infer(batch, precision=precision), batch)
             yield at, torch.softmax(logits, dim=-1).cpu().numpy()
 
     def warm_up(self, precision: Precision = "float32") -> None:

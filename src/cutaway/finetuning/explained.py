@@ -113,5 +113,5 @@ def _pooled(classifier: Classifier, rows: Sequence[Row]) -> np.ndarray:
     for at in token_budget_batches([len(row) for row in rows], budget=BUDGETS["float32"], seed=None):
         batch = PackedBatch.from_rows([rows[number] for number in at])
         with torch.inference_mode():
-            found[at] = F.normalize(batch.mean(classifier.encoder.infer(batch)), dim=-1).numpy()
+            found[at] = F.normalize(classifier.pooled(classifier.encoder.infer(batch), batch), dim=-1).numpy()
     return found

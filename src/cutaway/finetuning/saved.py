@@ -16,6 +16,7 @@ import safetensors
 import torch
 from safetensors.torch import load_file, save_file
 
+from cutaway.catalog.entry import entries
 from cutaway.catalog.resolve import resolve
 from cutaway.core.errors import ChecksumError, CutawayError, FormatError, MissingFileError
 from cutaway.core.files import sha256_of, whole_file, write_text
@@ -64,7 +65,8 @@ def load_classifier(run_or_name: str | Path) -> Classifier:
     """Load a trained classifier and merge its adapters.
 
     Args:
-        run_or_name: a run folder, the name of a run under `runs/`, or a catalog name.
+        run_or_name: a run folder, the name of a run under `runs/`, or a catalog name; or a checkpoint of the
+            field that labels texts.
 
     Returns:
         The classifier, ready to predict.
@@ -73,6 +75,10 @@ def load_classifier(run_or_name: str | Path) -> Classifier:
         FormatError: the config or the weights are damaged, or made for another base.
     """
     folder = find_folder(run_or_name)
+    if _is_stock(folder / CONFIG):
+        from cutaway.finetuning.stock import load_stock
+
+        return load_stock(run_or_name if str(run_or_name) in entries() else folder)
     config = read_config(folder / CONFIG)
     _check(folder / WEIGHTS, config.get("weights_sha256"))
     settings = _settings(config, folder / CONFIG)
@@ -89,6 +95,15 @@ def load_classifier(run_or_name: str | Path) -> Classifier:
             )
     _fill(classifier, folder / WEIGHTS)
     return classifier.merge()
+
+
+def _is_stock(path: Path) -> bool:
+    """Say whether a config.json is of a checkpoint of the field: a family, and no format of ours."""
+    try:
+        told = json.loads(path.read_bytes())
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(told, dict) and "model_type" in told and "format" not in told
 
 
 def _check(path: Path, expected: Any) -> None:

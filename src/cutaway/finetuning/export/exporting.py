@@ -16,6 +16,7 @@ from cutaway.finetuning.export.card import write_card
 from cutaway.finetuning.export.hugging_face import write_hugging_face
 from cutaway.finetuning.export.onnx_file import Agreement, check_onnx, write_onnx
 from cutaway.finetuning.graph_classifier import GRAPH, TOKENIZER, write_settings
+from cutaway.finetuning.stock import StockClassifier
 
 FORMATS = ("hf", "onnx", "onnx-int8", "merged")
 CARD = "README.md"
@@ -55,9 +56,12 @@ def export(
         How an ONNX graph was checked; None for weights, which are what they were.
 
     Raises:
+        UsageError: it is a checkpoint of the field, not a run.
         ResourceError: the disk has no room for the weights.
     """
     check_export(form, folder)
+    if isinstance(classifier, StockClassifier):
+        raise UsageError(f"{classifier.settings.base} has the form that others load: exports are of own runs")
     _check_room(classifier, folder)
     writers: dict[str, Callable[[], Agreement | None]] = {
         "hf": lambda: write_hugging_face(classifier, folder),
