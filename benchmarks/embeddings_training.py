@@ -10,7 +10,8 @@ Speed is taken on the 25,000 training reviews of IMDB, one epoch, ours and the p
 three; one thread is pinned to one core. GloVe's counts and the quality are those of all 75,000 training and
 unlabelled reviews. 100 dimensions, window 5, 5 negatives, min-count 5, subsampling 1e-3. The quality takes
 long, so each of its rows is recorded when it is there, and a second start on the same day leaves out what the
-day's record holds; ours trains on two threads, gensim on one. Needs the data folder (CUTAWAY_DATA, by default
+day's record holds; ours trains on two threads, on one, and on one with noise of its own for each pair, gensim
+on one. Needs the data folder (CUTAWAY_DATA, by default
 ../shared/data where it is there), gensim and fasttext.
 """
 
@@ -205,8 +206,14 @@ def quality_rows(
         found = {name: rate_pairs(vectors, rows).spearman for name, rows in pairs.items()}
         return {**found, "analogies": answer_analogies(vectors, questions)[-1].accuracy}
 
-    def ours(seed: int) -> WordVectors:
+    def two_threads(seed: int) -> WordVectors:
         return Word2Vec(seed=seed).fit(sentences, epochs=5, threads=2)
+
+    def one_thread(seed: int) -> WordVectors:
+        return Word2Vec(seed=seed).fit(sentences, epochs=5)
+
+    def own_noise(seed: int) -> WordVectors:
+        return Word2Vec(seed=seed, noise_sets=2 * Word2Vec().window).fit(sentences, epochs=5)
 
     def gensim(seed: int) -> WordVectors:
         model = gensim_model(1, {"sg": 1, "negative": 5}, seed)
@@ -214,8 +221,14 @@ def quality_rows(
         model.train(sentences, total_examples=len(sentences), epochs=5)
         return WordVectors(model.wv.index_to_key, model.wv.vectors)
 
+    ways = (
+        ("cutaway", two_threads, 2),
+        ("cutaway, one thread", one_thread, 1),
+        ("cutaway, one thread, noise of its own for each pair", own_noise, 1),
+        ("gensim", gensim, 1),
+    )
     for seed in SEEDS:
-        for name, trained, threads in (("cutaway", ours, 2), ("gensim", gensim, 1)):
+        for name, trained, threads in ways:
             work = f"skip-gram, 5 epochs, 75,000 reviews: {name}"
             if (work, seed) in done:
                 continue

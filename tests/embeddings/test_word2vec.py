@@ -19,7 +19,7 @@ from cutaway.embeddings.subwords import GramSettings
 from cutaway.embeddings.trained import TrainedModel
 from cutaway.embeddings.training import Progress
 from cutaway.embeddings.vectors import WordVectors
-from cutaway.embeddings.word2vec import Word2Vec
+from cutaway.embeddings.word2vec import CBOW, Word2Vec
 
 # Words of one group stand together, those of two never do.
 GROUPS = [[f"{group}{number}" for number in range(6)] for group in "abc"]
@@ -143,6 +143,15 @@ def test_wrong_settings_are_named(tmp_path: Path) -> None:
         Word2Vec(dim=0)
     with pytest.raises(UsageError, match="model is 'magic'"):
         Word2Vec(model="magic")  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match="noise_sets is 11: expected a whole number from 1 to 10"):
+        Word2Vec(noise_sets=11)
+    for several in (
+        lambda: CBOW(noise_sets=2),
+        lambda: FastText(noise_sets=2),
+        lambda: Word2Vec(noise_sets=2, objective="hierarchical"),
+    ):
+        with pytest.raises(UsageError, match="noise_sets is 2: only skip-gram"):
+            several()
     with pytest.raises(UsageError, match="threads is 0"):
         SMALL.fit(corpus(3), threads=0)
     with pytest.raises(UsageError, match="not one text"):

@@ -88,12 +88,30 @@ class Plan:
     Attributes:
         words: (n,) the rows of the words that subsampling left.
         reaches: (n,) how far the window of each reaches, 1 to `window`.
-        negatives: (n, N) rows drawn from the noise distribution for each word as center.
+        negatives: (n, sets, N) rows drawn from the noise distribution for each word as center.
     """
 
     words: NDArray[np.int32]
     reaches: NDArray[np.int64]
     negatives: NDArray[np.int32]
+
+    def noise(self, i: int, g: int) -> NDArray[np.int32]:
+        """Return the negatives of word g in the context of center i.
+
+        A center's words take its own sets, the last one first, then those of the centers before it, and
+        before the first those of the last. So a set serves other words at one center after the other;
+        where centers have as many sets as words, each pair has noise of its own.
+
+        Args:
+            i: a place in the plan.
+            g: a word's number among those in reach, 0 for the leftmost.
+
+        Returns:
+            (N,) rows.
+        """
+        centers, sets, size = self.negatives.shape
+        at = ((i + 1) * sets - 1 - g) % (centers * sets)
+        return np.asarray(self.negatives.reshape(centers * sets, size)[at])
 
 
 def plan_sentence(
@@ -102,6 +120,7 @@ def plan_sentence(
     *,
     window: int,
     negatives: int,
+    sets: int,
     key: int,
     sentence: int,
 ) -> Plan:
@@ -113,7 +132,8 @@ def plan_sentence(
         ids: the sentence.
         frequencies: chances of staying and of being drawn.
         window: the farthest reach.
-        negatives: how many for each center.
+        negatives: how many make a set.
+        sets: how many for each center.
         key: of the epoch.
         sentence: its number in the corpus.
 
@@ -126,9 +146,9 @@ def plan_sentence(
     draws = Draws(mixed(key + sentence * _STRIDE))
     kept = [row for row in ids.tolist() if draws.next() >> 32 <= int(frequencies.keep[row])]
     reaches = [1 + (draws.next() >> 33) % window for _ in kept]
-    drawn = [[frequencies.draw(draws.next()) for _ in range(negatives)] for _ in kept]
+    drawn = [frequencies.draw(draws.next()) for _ in range(len(kept) * sets * negatives)]
     return Plan(
         words=np.array(kept, np.int32),
         reaches=np.array(reaches, np.int64),
-        negatives=np.array(drawn, np.int32).reshape(len(kept), negatives),
+        negatives=np.array(drawn, np.int32).reshape(len(kept), sets, negatives),
     )

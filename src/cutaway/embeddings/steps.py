@@ -8,14 +8,17 @@ answer, y the truth, and each is pulled towards the other, or pushed away, by ho
 which is one step down the gradient of -Σ weight · log σ(±s). They differ in who is asked about whom:
 
     model                     inputs v                            outputs u (y = 1; y = 0)
-    skip-gram                 each word of the context            the center; negatives
+    skip-gram                 a word of the context               the center; negatives
     CBOW                      the mean of the context             the center; negatives
     fastText, skip-gram       the mean of the center's pieces     the words of the context; negatives
     hierarchical softmax      as above                            the nodes on the center's path (left; right)
 
-Departs: the negatives of a center serve its whole context, so a step is a product of small matrices
-(Ji et al. 2016, arXiv:1604.04661); in fastText each then weighs as much as there are words it serves.
-Each row of a mean takes the whole pull, as in the papers' programs, not its share of it.
+Departs: in the paper each pair of a center and a word of its context has noise of its own. Here a set of
+negatives serves several pairs, as Ji et al. 2016, arXiv:1604.04661, share one among all words around a
+center; but in skip-gram those are words of one center after the other (`draws.Plan.noise`), each in a step of
+its own. In fastText a center's one set serves its whole context, and each negative weighs as much as there
+are words it serves. Hierarchical softmax takes the whole context in one step. Each row of a mean takes the
+whole pull, as in the papers' programs, not its share of it.
 
 This is the definition. `training_kernels` does the same, faster; tests hold the two equal.
 
@@ -158,7 +161,7 @@ class Sides:
 
 
 def steps_of(plan: Plan, sides: Sides) -> Iterator[Step]:
-    """Yield the steps of one sentence, a center at a time; a center without context has none.
+    """Yield the steps of one sentence, center after center; a center without context has none.
 
     Args:
         plan: what chance decided.
@@ -171,35 +174,57 @@ def steps_of(plan: Plan, sides: Sides) -> Iterator[Step]:
         Mikolov et al. 2013, arXiv:1301.3781, sections 3.1 and 3.2, and arXiv:1310.4546, section 2;
         Bojanowski et al. 2017, arXiv:1607.04606, section 3.2.
     """
-    words = plan.words
-    for i in range(len(words)):
-        reach = int(plan.reaches[i])
-        context = np.concatenate([words[max(0, i - reach) : i], words[i + 1 : i + 1 + reach]])
-        if not len(context):
+    for i in range(len(plan.words)):
+        context = _context(plan, i)
+        if sides.model == "cbow" or sides.subwords == "n-grams" or sides.paths is not None:
+            if len(context):
+                yield step_at(plan, i, sides)
             continue
-        if sides.model == "skip-gram" and sides.subwords == "n-grams":
-            yield _from_center_to_context(plan, i, context, sides)
-            continue
-        rows = [sides.pieces[word] for word in context]
-        inputs = tuple(rows) if sides.model == "skip-gram" else (np.concatenate(rows),)
-        outputs, labels, weights = _outputs(plan, i, sides)
-        yield Step(center=i, inputs=inputs, outputs=outputs, labels=labels, weights=weights)
+        for g, word in enumerate(context):
+            outputs, labels, weights = _outputs(plan.words[i], plan.noise(i, g), sides)
+            inputs = (sides.pieces[word],)
+            yield Step(center=i, inputs=inputs, outputs=outputs, labels=labels, weights=weights)
 
 
-def _outputs(plan: Plan, i: int, sides: Sides) -> tuple[Ids, NDArray[np.float64], NDArray[np.float64]]:
+def step_at(plan: Plan, i: int, sides: Sides) -> Step:
+    """Return one center's step with its whole context at once.
+
+    Args:
+        plan: what chance decided.
+        i: the center's place, which has a context.
+        sides: how inputs and outputs are chosen.
+
+    Returns:
+        The step, all inputs beside the center's last set of negatives.
+    """
+    context = _context(plan, i)
+    if sides.model == "skip-gram" and sides.subwords == "n-grams":
+        return _from_center_to_context(plan, i, context, sides)
+    rows = [sides.pieces[word] for word in context]
+    inputs = tuple(rows) if sides.model == "skip-gram" else (np.concatenate(rows),)
+    outputs, labels, weights = _outputs(plan.words[i], plan.noise(i, 0), sides)
+    return Step(center=i, inputs=inputs, outputs=outputs, labels=labels, weights=weights)
+
+
+def _context(plan: Plan, i: int) -> Ids:
+    words, reach = plan.words, int(plan.reaches[i])
+    return np.concatenate([words[max(0, i - reach) : i], words[i + 1 : i + 1 + reach]])
+
+
+def _outputs(
+    word: np.int32, noise: Ids, sides: Sides
+) -> tuple[Ids, NDArray[np.float64], NDArray[np.float64]]:
     """Return the center and its negatives, or the nodes on its path."""
-    word = plan.words[i]
     if sides.paths is not None:
         nodes, labels = sides.paths.of(int(word))
         return nodes, labels.astype(np.float64), np.ones(len(nodes))
-    noise = plan.negatives[i]
     wanted = np.append(1.0, np.zeros(len(noise)))
     rows = np.append(word, noise).astype(np.int32)
     return rows, wanted, np.append(1.0, (noise != word).astype(np.float64))
 
 
 def _from_center_to_context(plan: Plan, i: int, context: Ids, sides: Sides) -> Step:
-    noise = plan.negatives[i]
+    noise = plan.noise(i, 0)
     serves = [float((context != row).sum()) for row in noise]  # a word of the context is no noise to itself
     return Step(
         center=i,

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from cutaway.core.errors import DataError, UsageError
 from cutaway.core.trace import Trace
 from cutaway.embeddings.draws import Draws, Plan, mixed
-from cutaway.embeddings.steps import Sides, Step, steps_of
+from cutaway.embeddings.steps import Sides, Step, step_at
 from cutaway.embeddings.subwords import GramSettings
 from cutaway.embeddings.training_job import Job
 from cutaway.embeddings.vectors import WordVectors
@@ -70,6 +70,9 @@ class TrainedModel:
     def step(self, sentence: Sequence[str], center: int, negatives: Sequence[str] | None = None) -> Step:
         """Return the step that a sentence asks for at one word, its whole window open.
 
+        It has the whole context beside one set of negatives, where a training of skip-gram takes the words
+        one after the other, with other negatives.
+
         Args:
             sentence: words, all in the vocabulary.
             center: the place of the center, from 0.
@@ -88,15 +91,16 @@ class TrainedModel:
             raise DataError(f"{sentence[0]!r} stands alone: a step needs a context")
         job = self._job
         rows = np.array([self.words.row(word) for word in sentence], np.int32)
-        drawn = np.zeros((len(rows), job.recipe.negatives if negatives is None else len(negatives)), np.int32)
+        size = job.recipe.negatives if negatives is None else len(negatives)
+        drawn = np.zeros((len(rows), 1, size), np.int32)
         if negatives is not None:
-            drawn[center] = [self.words.row(word) for word in negatives]
+            drawn[center, 0] = [self.words.row(word) for word in negatives]
         else:
             draws = Draws(mixed(job.recipe.seed))
-            drawn[center] = [job.frequencies.draw(draws.next()) for _ in range(job.recipe.negatives)]
+            drawn[center, 0] = [job.frequencies.draw(draws.next()) for _ in range(job.recipe.negatives)]
         reaches = np.full(len(rows), job.recipe.window)
         plan = Plan(words=rows, reaches=reaches, negatives=drawn)
-        return next(step for step in steps_of(plan, sides_of(job)) if step.center == center)
+        return step_at(plan, center, sides_of(job))
 
     def trace(
         self,

@@ -31,7 +31,8 @@ class Recipe:
         model: "skip-gram" or "cbow".
         dim: D.
         window: the farthest reach.
-        negatives: for each center; 0 with paths.
+        negatives: in a set; 0 with paths.
+        sets: for each center.
         rate: at the start.
         last_rate: at the end.
         epochs: passes.
@@ -42,6 +43,7 @@ class Recipe:
     dim: int
     window: int
     negatives: int
+    sets: int
     rate: float
     last_rate: float
     epochs: int
@@ -166,10 +168,11 @@ class Worker:
         self._kernel, places = kernel_of(job)
         self._fixed = _fixed_arrays(job)
         window, negatives, padded = job.recipe.window, job.recipe.negatives, tables[0].shape[1]
+        drawn = LONGEST * max(1, negatives * job.recipe.sets)
         self._sentence = (
             np.zeros(LONGEST + 1, np.int32),
             np.zeros(LONGEST, np.int64),
-            np.zeros(LONGEST * max(1, negatives), np.int32),
+            np.zeros(drawn, np.int32),
         )
         inputs = 2 * window + 2
         outputs = max(inputs + negatives, job.paths.longest if job.paths else 0) + 16
@@ -178,7 +181,7 @@ class Worker:
             np.zeros(inputs * padded, np.float32),
             np.zeros(inputs * padded + tiles * LANES * LANES, np.float32),
             np.zeros(tiles * LANES * inputs, np.float32),
-            np.zeros(tiles * LANES, np.int64),
+            np.zeros(max(tiles, 1 + drawn // LANES) * LANES, np.int64),  # of a tile, or of a sentence's noise
             np.zeros(tiles * LANES, np.float32),
             np.zeros(tiles * LANES, np.float32),
         )
@@ -203,7 +206,7 @@ class Worker:
         recipe, corpus = self._job.recipe, self._job.corpus
         done = epoch * len(corpus.ids)
         places = [number for own in self._own for number in (own.hot, own.shift)]
-        span = np.array([first, last, recipe.window, recipe.negatives, done, *places], np.int64)
+        span = np.array([first, last, recipe.window, recipe.negatives, done, *places, recipe.sets], np.int64)
         slope = (recipe.rate - recipe.last_rate) / self._job.words
         rates = np.array([recipe.rate, recipe.last_rate, slope])
         sums = np.zeros(3)
@@ -236,6 +239,7 @@ def kernel_of(job: Job) -> tuple[Callable[..., None], int]:
         The kernel, and the places of its tiles.
     """
     from cutaway.embeddings import training_kernels as kernels
+    from cutaway.embeddings.skip_gram_kernel import skip_gram
 
     padded, recipe = job.inputs.shape[1], job.recipe
     tree = 1 if job.paths else 0
@@ -243,7 +247,9 @@ def kernel_of(job: Job) -> tuple[Callable[..., None], int]:
         return kernels.cbow(padded, 16 if tree else _tile(recipe.negatives + 1, 16), tree), 16
     if len(job.pieces.buckets):
         return kernels.subword_skip_gram(padded, _tile(2 * recipe.window + recipe.negatives, 16)), 16
-    return kernels.skip_gram(padded, 8 if tree else _tile(recipe.negatives + 1, 8), tree), 8
+    if tree:
+        return kernels.skip_gram_paths(padded), 8
+    return skip_gram(padded, recipe.negatives, _tile(recipe.negatives + 1, 16)), 16
 
 
 def _tile(outputs: int, most: int) -> int:

@@ -1,8 +1,8 @@
 """The compiled inner loops of word2vec and fastText: `steps.py` at the speed of the vector registers.
 
-One kernel for each of the three ways to choose inputs, compiled for the dimensions of a row (D, a
-multiple of 16), the outputs of a tile (Q) and the kind of outputs. Tables are flat, row after row; the
-row behind the last word is zero and stays zero: it fills up tiles.
+One kernel for each of the ways to choose inputs and outputs, compiled for the dimensions of a row (D, a
+multiple of 16) and the outputs of a tile (Q); skip-gram with negatives is in `skip_gram_kernel`. Tables are
+flat, row after row; the row behind the last word is zero and stays zero: it fills up tiles.
 
 A kernel is longer than functions are elsewhere: it is one loop over centers whose parts share two dozen
 arrays and numbers, which a part on its own would have to name again one by one. What repeats between the
@@ -25,7 +25,7 @@ from cutaway.core.jit import kernel
 from cutaway.embeddings.output_code import loss_of, noise_outputs, own, path_outputs, set_output, to_pulls
 from cutaway.embeddings.vector_code import add_row, copy_row, prefetch_row, pull_tiles, score_tiles
 
-_STRIDE = np.uint64(0x9E3779B97F4A7C15)
+STRIDE = np.uint64(0x9E3779B97F4A7C15)
 _MULTIPLIER = np.uint64(0x2545F4914F6CDD1D)
 LOSS_EVERY = 16  # centers; the loss of the others is not worked out
 AHEAD_OUTPUTS, AHEAD_INPUTS = 2, 8  # how many centers before a row is needed it is asked for
@@ -38,7 +38,7 @@ _TABLES = "Tuple((float32[::1], float32[::1]))"
 _SENTENCE = "Tuple((int32[::1], int64[::1], int32[::1]))"
 _TILES = "Tuple((float32[::1], float32[::1], float32[::1], int64[::1], float32[::1], float32[::1]))"
 _NUMBERS = "int64[::1], uint64, float64[::1], float64[::1]"
-_LOOP = f"void({_CORPUS}, {_CHANCES}, {_PATHS}, {_BAGS}, {_TABLES}, {_SENTENCE}, {_TILES}, {_NUMBERS})"
+LOOP = f"void({_CORPUS}, {_CHANCES}, {_PATHS}, {_BAGS}, {_TABLES}, {_SENTENCE}, {_TILES}, {_NUMBERS})"
 
 
 @kernel(f"int64(int32[::1], int64, int64, {_CHANCES}, int64, int64, uint64, {_SENTENCE})", arrays="borrowed")
@@ -72,39 +72,32 @@ def plan_sentence(ids, start, stop, chances, window, negatives, state, sentence)
     return n
 
 
-def skip_gram(D: int, Q: int, hierarchical: int) -> Any:  # noqa: N803
-    """Compile skip-gram: every context word an input, the center (and noise, or its path) the outputs.
+def skip_gram_paths(D: int) -> Any:  # noqa: N803
+    """Compile skip-gram with hierarchical softmax: every context word an input, the center's path outputs.
 
     Args:
         D: floats in a row, a multiple of 16.
-        Q: outputs in a tile, at most 8.
-        hierarchical: 1 for the nodes on the center's path, 0 for the center and negatives.
 
     Returns:
         The kernel.
     """
 
-    @kernel(_LOOP, arrays="borrowed")
+    @kernel(LOOP, arrays="borrowed")
     def train(corpus, chances, paths, bags, tables, sentence, tiles, span, key, rates, sums):  # noqa: PLR0913
         ids, starts = corpus
         inputs, outputs = tables
-        words, reaches, drawn = sentence
+        words, reaches, _ = sentence
         X, A, scores, rows, labels, weights = tiles  # noqa: N806
         path_starts, nodes, wanted = paths
-        first, last, window, negatives, done = span[0], span[1], span[2], span[3], span[4]
-        hot, near, hot_outputs, far = span[5], span[6], span[7], span[8]
+        first, last, window, done = span[0], span[1], span[2], span[4]
+        hot, near = span[5], span[6]
         spare = len(chances[2])
         for s in range(first, last):
             rate = np.float32(max(rates[1], rates[0] - rates[2] * (done + starts[s])))
-            state = key + np.uint64(s) * _STRIDE
-            n = plan_sentence(ids, starts[s], starts[s + 1], chances, window, negatives, state, sentence)
+            state = key + np.uint64(s) * STRIDE
+            n = plan_sentence(ids, starts[s], starts[s + 1], chances, window, 0, state, sentence)
             for i in range(n):
                 prefetch_row(inputs, own(words[min(i + AHEAD_INPUTS, n - 1)], hot, near), D)
-                if not hierarchical:
-                    prefetch_row(outputs, own(words[min(i + AHEAD_OUTPUTS, n - 1)], hot_outputs, far), D)
-                    for k in range(negatives):
-                        drawn_ahead = drawn[min(i + 1, n - 1) * negatives + k]
-                        prefetch_row(outputs, own(drawn_ahead, hot_outputs, far), D)
                 count = 0
                 low, high = max(0, i - reaches[i]), min(n, i + reaches[i] + 1)
                 for j in range(low, high):
@@ -114,25 +107,9 @@ def skip_gram(D: int, Q: int, hierarchical: int) -> Any:  # noqa: N803
                 if count == 0:
                     continue
                 word = np.int64(words[i])
-                if hierarchical:
-                    full = path_outputs(path_starts, nodes, wanted, word, rows, labels, weights, Q, 8, spare)
-                else:
-                    full = noise_outputs(
-                        word,
-                        drawn,
-                        i * negatives,
-                        negatives,
-                        rows,
-                        labels,
-                        weights,
-                        Q,
-                        8,
-                        spare,
-                        hot_outputs,
-                        far,
-                    )
+                full = path_outputs(path_starts, nodes, wanted, word, rows, labels, weights, 8, 8, spare)
                 even = count + count % 2
-                score_tiles(X, even, outputs, rows, full, scores, D, Q, 2)
+                score_tiles(X, even, outputs, rows, full, scores, D, 8, 2)
                 if i % LOSS_EVERY == 0:
                     sums[0] += loss_of(scores, labels, weights, full, count, 8)
                     sums[1] += count
@@ -141,7 +118,7 @@ def skip_gram(D: int, Q: int, hierarchical: int) -> Any:  # noqa: N803
                     for tile in range(full):
                         for lane in range(8):
                             scores[(tile * even + count) * 8 + lane] = np.float32(0)
-                pull_tiles(X, even, outputs, rows, full, scores, A, D, Q, 2)
+                pull_tiles(X, even, outputs, rows, full, scores, A, D, 8, 2)
                 count = 0
                 for j in range(low, high):
                     if j != i:
@@ -164,7 +141,7 @@ def cbow(D: int, Q: int, hierarchical: int) -> Any:  # noqa: N803
         The kernel.
     """
 
-    @kernel(_LOOP, arrays="borrowed")
+    @kernel(LOOP, arrays="borrowed")
     def train(corpus, chances, paths, bags, tables, sentence, tiles, span, key, rates, sums):  # noqa: PLR0913
         ids, starts = corpus
         bag_starts, bag_rows = bags
@@ -177,7 +154,7 @@ def cbow(D: int, Q: int, hierarchical: int) -> Any:  # noqa: N803
         spare = len(chances[2])
         for s in range(first, last):
             rate = np.float32(max(rates[1], rates[0] - rates[2] * (done + starts[s])))
-            state = key + np.uint64(s) * _STRIDE
+            state = key + np.uint64(s) * STRIDE
             n = plan_sentence(ids, starts[s], starts[s + 1], chances, window, negatives, state, sentence)
             for i in range(n):
                 ahead = words[min(i + AHEAD_INPUTS, n - 1)]
@@ -246,7 +223,7 @@ def subword_skip_gram(D: int, Q: int) -> Any:  # noqa: N803
         The kernel.
     """
 
-    @kernel(_LOOP, arrays="borrowed")
+    @kernel(LOOP, arrays="borrowed")
     def train(corpus, chances, paths, bags, tables, sentence, tiles, span, key, rates, sums):  # noqa: PLR0913
         ids, starts = corpus
         bag_starts, bag_rows = bags
@@ -258,7 +235,7 @@ def subword_skip_gram(D: int, Q: int) -> Any:  # noqa: N803
         spare = len(chances[2])
         for s in range(first, last):
             rate = np.float32(max(rates[1], rates[0] - rates[2] * (done + starts[s])))
-            state = key + np.uint64(s) * _STRIDE
+            state = key + np.uint64(s) * STRIDE
             n = plan_sentence(ids, starts[s], starts[s + 1], chances, window, negatives, state, sentence)
             for i in range(n):
                 ahead = words[min(i + 2, n - 1)]

@@ -176,6 +176,87 @@ def pull_tiles(  # noqa: PLR0913
     return types.void(X, C, out, rows, tiles, pulls, A, D, Q, together), build
 
 
+@intrinsic(prefer_literal=True)
+def step_alone(  # noqa: PLR0913
+    typing: Any,
+    table: Any,
+    row: Any,
+    out: Any,
+    center: Any,
+    rows: Any,
+    first: Any,
+    rate: Any,
+    scores: Any,
+    D: Any,  # noqa: N803
+    N: Any,  # noqa: N803
+) -> Any:
+    """One whole step: table[row] is asked about out[rows[first : first + N]], noise, and out[center].
+
+    Both tables move; a row of noise that is drawn twice moves twice, the center's own row is no noise. The
+    scores are left behind, the center's last. N is at most 7; eight rows can be read from `first`.
+    """
+    dim, noise = D.literal_value, N.literal_value
+
+    def build(context: Any, b: Any, signature: Any, given: Any) -> Any:
+        x, outputs, chosen, left = (_data(context, b, signature, given, k) for k in (0, 2, 4, 7))
+        asker, size, middle = b.mul(_long(b, given[1]), _LONG(dim)), _LONG(dim), _long(b, given[3])
+        named = b.gep(chosen, [_long(b, given[5])])
+        starts = [*_row_starts(b, named, _LONG(0), noise, size), b.mul(middle, size)]
+        sums = [_ZERO] * LANES
+        for d in range(0, dim, LANES):
+            value = _load(b, x, b.add(asker, _LONG(d)))
+            for q, start in enumerate(starts):
+                sums[q] = _fma(b, value, _load(b, outputs, b.add(start, _LONG(d))), sums[q])
+        total = _sums_across(b, sums)
+        _store(b, left, _LONG(0), total)
+        pulls = _pulls(b, total, _rates(b, named, middle, given[6], noise), noise)
+        nothing = ir.Constant(_VECTOR, ir.Undefined)
+        g = [b.shuffle_vector(pulls, nothing, _mask([q] * LANES)) for q in range(noise + 1)]
+        for d in map(_LONG, range(0, dim, LANES)):
+            value = moved = _load(b, x, b.add(asker, d))
+            read = [_load(b, outputs, b.add(start, d)) for start in starts]
+            for q, start in enumerate(starts):
+                moved = _fma(b, g[q], read[q], moved)
+                place = b.add(start, d)
+                _store(b, outputs, place, _fma(b, g[q], value, _load(b, outputs, place)))
+            _store(b, x, b.add(asker, d), moved)
+        return context.get_dummy_value()
+
+    return types.void(table, row, out, center, rows, first, rate, scores, D, N), build
+
+
+def _rates(b: Any, named: Any, center: Any, rate: Any, noise: int) -> Any:
+    """Return the rate in every lane but those of noise that is the center itself."""
+    eight, bits = ir.VectorType(_LONG, 8), ir.VectorType(ir.IntType(1), 8)
+    nothing = ir.Constant(eight, ir.Undefined)
+    middle = b.shuffle_vector(
+        b.insert_element(nothing, center, _INT(0)), nothing, ir.Constant(ir.VectorType(_INT, 8), [0] * 8)
+    )
+    same = b.icmp_signed("==", b.load(b.bitcast(named, eight.as_pointer()), align=8), middle)
+    same = b.and_(same, ir.Constant(bits, [int(q < noise) for q in range(8)]))
+    wide = b.shuffle_vector(same, ir.Constant(bits, [0] * 8), _mask(list(range(LANES))))
+    return b.select(wide, _ZERO, _splat(b, rate))
+
+
+def _pulls(b: Any, scores: Any, rates: Any, center: int) -> Any:
+    """Return rate · (y - σ(s)), y = 1 in the center's lane: the quotient of `output_code.to_pulls`."""
+
+    def all_of(value: float) -> Any:
+        return ir.Constant(_VECTOR, [value] * LANES)
+
+    def of_two(name: str, x: Any, y: Any) -> Any:
+        return b.call(_function(b, f"llvm.{name}.v16f32", _VECTOR, [_VECTOR] * 2), [x, y])
+
+    x = of_two("minnum", of_two("maxnum", b.fmul(all_of(0.5), scores), all_of(-4.9)), all_of(4.9))
+    y = b.fmul(x, x)
+    top, bottom = b.fadd(y, all_of(378.0)), _fma(b, y, all_of(28.0), all_of(3150.0))
+    for above, below in ((17325.0, 62370.0), (135135.0, 135135.0)):
+        top, bottom = _fma(b, y, top, all_of(above)), _fma(b, y, bottom, all_of(below))
+    half_tanh = b.fdiv(b.fmul(b.fmul(all_of(0.5), x), top), bottom)
+    labels = ir.Constant(_VECTOR, [0.5 if lane == center else -0.5 for lane in range(LANES)])
+    return b.fmul(rates, b.fsub(labels, half_tanh))
+
+
 def _kept_at(b: Any, kept: Any, tile: Any, wide: int, q: int) -> Any:
     return b.add(kept, b.mul(b.add(b.mul(tile, _LONG(wide)), _LONG(q)), _LONG(LANES)))
 
