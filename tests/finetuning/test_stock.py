@@ -102,17 +102,17 @@ def test_the_nearest_texts_are_by_what_its_head_sees(folder: Path) -> None:
     from cutaway.finetuning.data import Labelled
     from cutaway.finetuning.explained import nearest
     from cutaway.transformers.packing import PackedBatch
+    from cutaway.transformers.tasks import SequenceLabels
 
-    classifier = Classifier.load(folder)
+    classifier, task = Classifier.load(folder), SequenceLabels.load(folder)
     vectors = []
     for text in TEXTS:
         batch = PackedBatch.from_rows([np.array(classifier.tokenizer.encode(text).ids)])
         with torch.no_grad():
-            hidden = classifier.encoder(batch)
-            first = (
-                classifier.encoder.pool(hidden, batch) if classifier.encoder.family == "bert" else hidden[:1]
-            )
-        vectors.append(first[0] / first.norm())
+            hidden = task.body(batch)
+            first = task.body.pool(hidden, batch) if task.pooled else hidden[:1]
+            seen = task.head.hidden(first)[0]
+        vectors.append(seen / seen.norm())
     found = nearest(
         classifier, TEXTS[0], Labelled(texts=TEXTS, labels=["x", "y", "z"], source="three"), topn=3
     )

@@ -201,7 +201,13 @@ def _facts(record: RunRecord) -> list[tuple[str, str]]:
 
 
 def _listed(values: Mapping[str, Any]) -> str:
-    return ", ".join(f"{name} {value}" for name, value in values.items())
+    return ", ".join(f"{name} {_one_line(value)}" for name, value in values.items())
+
+
+def _one_line(value: Any) -> str:
+    """A text with a line break or the like, such as an alphabet, is shown as it would be written in code."""
+    text = str(value)
+    return text if text.isprintable() else repr(text)
 
 
 def _epochs(history: History) -> Any:

@@ -44,22 +44,8 @@ class StockClassifier(Classifier):
         assert isinstance(task.head, LabelHead)
         self.head, self._whole_head, self._by_pooler = task.head.out, task.head, task.pooled
 
-    def scores(self, hidden: Tensor, batch: PackedBatch) -> Tensor:
-        """Compute the logits as the checkpoint's family does.
-
-        Args:
-            hidden: the encoder's output, (N, D) float.
-            batch: B rows.
-
-        Returns:
-            (B, C) float.
-        """
-        first = self.pooled(hidden, batch)  # (B, D)
-        logits: Tensor = self._whole_head(first)  # (B, C)
-        return logits
-
     def pooled(self, hidden: Tensor, batch: PackedBatch) -> Tensor:
-        """Return each row's first token, of BERT behind its pooler.
+        """Return what the last layer sees of each row: its first token, behind pooler or hidden layer.
 
         Args:
             hidden: (N, D) float.
@@ -68,7 +54,8 @@ class StockClassifier(Classifier):
         Returns:
             (B, D) float.
         """
-        return self.encoder.pool(hidden, batch) if self._by_pooler else batch.first(hidden)
+        first = self.encoder.pool(hidden, batch) if self._by_pooler else batch.first(hidden)  # (B, D)
+        return self._whole_head.hidden(first)
 
     def trace(self, text: str) -> Trace:
         """Refuse, and say what explains such a model.

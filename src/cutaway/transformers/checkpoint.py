@@ -161,6 +161,7 @@ def assign(
     places: Mapping[str, Stored],
     *,
     numbers: Numbers = "unknown",
+    name: str = "",
 ) -> None:
     """Make a checkpoint's tensors the module's parameters, without copying float32.
 
@@ -170,6 +171,7 @@ def assign(
         places: where each parameter lies.
         numbers: "verified" where a hash on record says that these are the real weights: they are not
             looked at, which would read pages of the file that a short text never needs.
+        name: of the checkpoint, for the error.
 
     Raises:
         FormatError: keys are missing, unexpected, of another shape, not floating point, or hold NaN.
@@ -195,7 +197,8 @@ def assign(
     }
     told = [f"{len(found)} keys {what}: {_list(found)}" for what, found in problems.items() if found]
     if told:
-        raise FormatError(f"the weights do not fit the configuration: {'; '.join(told)}")
+        whose = f"{name}: the" if name else "the"
+        raise FormatError(f"{whose} weights do not fit the configuration: {'; '.join(told)}")
     module.load_state_dict(
         {name: place.take(tensors[place.key]).to(torch.float32) for name, place in places.items()},
         strict=True,

@@ -63,7 +63,7 @@ class Pretrained(nn.Module):
         with torch.device("meta"), _Undrawn():
             model = cls(cls.fit(told, tensors))
         places = keys_of(family, dict(model.named_parameters()))
-        assign(model, tensors, places, numbers="verified" if files.sha256 else "unknown")
+        assign(model, tensors, places, numbers="verified" if files.sha256 else "unknown", name=files.name)
         model.name, model.sha256, model.left_out = files.name, files.sha256, left_out
         return model.eval()
 

@@ -35,10 +35,21 @@ class LabelHead(nn.Module):
         Returns:
             (..., C) float.
         """
-        if self.dense is not None and self.activation is not None:
-            x = FUSED[self.activation](self.dense(x))
-        scores: Tensor = self.out(x)
+        scores: Tensor = self.out(self.hidden(x))
         return scores
+
+    def hidden(self, x: Tensor) -> Tensor:
+        """Return what the last layer reads: act(W x + b), or x where there is no hidden layer.
+
+        Args:
+            x: (..., D) float.
+
+        Returns:
+            (..., D) float.
+        """
+        if self.dense is None or self.activation is None:
+            return x
+        return FUSED[self.activation](self.dense(x))
 
 
 class WordHead(nn.Module):

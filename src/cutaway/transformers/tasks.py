@@ -76,7 +76,7 @@ class Task(nn.Module):
         tensors = {todays_name(key): tensor for key, tensor in map_weights(files.weights).items()}
         places = model._places()
         wanted = {place.key for place in places.values()}
-        assign(model.head, {key: tensors[key] for key in wanted & tensors.keys()}, places)
+        assign(model.head, {key: tensors[key] for key in wanted & tensors.keys()}, places, name=files.name)
         model.body.left_out = tuple(
             key
             for key in model.body.left_out
