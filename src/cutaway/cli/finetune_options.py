@@ -87,7 +87,7 @@ Weights = Annotated[
 ]
 Device = Annotated[str, typer.Option(help=DEVICE_HELP)]
 Compile = Annotated[bool, typer.Option("--compile", "--torch-compile", help=COMPILE_HELP)]
-Precision = Annotated[str, typer.Option(help="Of the products: auto, float32 or bfloat16.")]
+Precision = Annotated[str, typer.Option(help="Of the products: auto, float32, bfloat16 or int16.")]
 Epochs = Annotated[int, typer.Option("--epochs", "--num-train-epochs", help="Epochs, at most.")]
 Patience = Annotated[
     int,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal, get_args
+from typing import get_args
 
 from cutaway.core.errors import UsageError
 from cutaway.finetuning.class_loss import ClassWeights
@@ -15,6 +15,7 @@ from cutaway.finetuning.metrics import MEASURES
 from cutaway.finetuning.placing import Kernels, check_places
 from cutaway.training.loop import LoopSettings
 from cutaway.training.optimizer import OptimizerSettings
+from cutaway.training.precision import AskedPrecision
 
 BASE = "all-MiniLM-L6-v2"
 
@@ -30,7 +31,8 @@ class FinetuneSettings:
         method: what learns: "lora" adapters and the head, "full" every weight, "head" the head alone.
         held_out: rows kept for validation: a count if 1 or more, else a share.
         batch_tokens: tokens in a training batch, at most.
-        precision: of the matrix products in training; "auto" is bfloat16 where the device has it.
+        precision: of the matrix products in training; "auto" is bfloat16 where the device has it, else on a
+            CPU "int16" where it has those (for method "full"; adapters learn in float32).
         device: "cpu", "cuda" or "cuda:N"; "auto" is a GPU where one is at hand.
         kernels: torch's "eager" ones, or on a GPU "compiled": each block fused by torch's compiler.
         smoothing: share of each label that is spread over all classes.
@@ -43,7 +45,7 @@ class FinetuneSettings:
     method: Method = "lora"
     held_out: float = 0.1
     batch_tokens: int = 4096
-    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    precision: AskedPrecision = "auto"
     device: str = "auto"
     kernels: Kernels = "eager"
     smoothing: float = 0.0
@@ -59,8 +61,10 @@ class FinetuneSettings:
             raise UsageError(f"held_out {self.held_out} and batch_tokens {self.batch_tokens} must be above 0")
         if self.method not in get_args(Method):
             raise UsageError(f"method is {self.method!r}: choose one of {list(get_args(Method))}")
-        if self.precision not in ("auto", "float32", "bfloat16"):
-            raise UsageError(f"precision is {self.precision!r}: choose auto, float32 or bfloat16")
+        if self.precision not in get_args(AskedPrecision):
+            raise UsageError(
+                f"precision is {self.precision!r}: choose one of {list(get_args(AskedPrecision))}"
+            )
         check_places(self)
         if not 0 <= self.smoothing < 1:
             raise UsageError(f"smoothing is a share, 0 up to below 1, not {self.smoothing}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
@@ -77,9 +78,13 @@ class PretrainSettings:
         """Where this machine trains."""
         return training_device(self.device)
 
-    def products(self) -> torch.autocast:
-        """Return a block within which products are taken in the precision asked for."""
-        return products_in(training_precision(self.precision, self.place), self.place)
+    def products(self) -> AbstractContextManager[None]:
+        """Return a block within which products are taken in the precision asked for.
+
+        Whole numbers are fine-tuning's, where they were held against float32.
+        """
+        precision = training_precision(self.precision, self.place)
+        return products_in("float32" if precision == "int16" else precision, self.place)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,6 +9,7 @@ A kernel's cache does not notice a change here: delete it after an edit.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 from typing import Any, Literal
 
@@ -53,6 +54,17 @@ def pairs_at_once() -> bool:
     return bool(features.get("avx512vnni") and features.get("avx512bw"))
 
 
+def products_code(how: How) -> Callable[[Any, Any, Any, Any], Any]:
+    """Return what writes the code of sums + products, of builder, sums and two registers of pairs.
+
+    Args:
+        how: as `tile_code` takes it.
+    """
+    if how == "at once":
+        binding.initialize_native_asmparser()
+    return _at_once if how == "at once" else _in_steps
+
+
 def tile_code(how: How) -> Any:
     """Make the intrinsic that multiplies a tile.
 
@@ -64,9 +76,7 @@ def tile_code(how: How) -> Any:
         2³², for row r at x_at + r · stride of `rounded` and panel (pairs, 32, 2) at w_at, all int16; sums
         (14 · 32) int32.
     """
-    if how == "at once":
-        binding.initialize_native_asmparser()
-    add_products = _at_once if how == "at once" else _in_steps
+    add_products = products_code(how)
 
     @intrinsic
     def multiply_tile(  # noqa: PLR0913

@@ -6,7 +6,8 @@ Forward beside backward, by hand. Between two products one kernel reads and writ
 is as wide as the feed-forward layer passes through in pieces that stay in a cache; the gradient of a
 residual sum is where the products that come after add theirs. What chance drops is drawn as `drop` draws it.
 
-Legend: N tokens of all rows, D width, F feed-forward width, M tokens of one piece or of one group of rows.
+Legend: N tokens of all rows, D width, F feed-forward width, H heads, d = D / H numbers per head,
+M tokens of one piece, R rows of one length L.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from torch.autograd.function import once_differentiable
 
 from cutaway.training import block_kernels as kernels
 from cutaway.training.dropout import draws_for, threshold_of
+from cutaway.training.linear_products import Float32Products, Int16Products, LinearProducts
+from cutaway.training.precision import products_now
 from cutaway.training.row_parts import in_parts, summed_in_parts
 from cutaway.transformers.attention import attend_fast
 from cutaway.transformers.block import Block
@@ -30,6 +33,9 @@ from cutaway.transformers.sight import join_heads
 _LAYERS = ("query", "key", "value", "output", "attention_norm", "up", "down", "feed_forward_norm")
 # Tokens of a piece of the feed-forward layer: its (M, F) numbers of MiniLM are 3 MB.
 _PIECE = 512
+
+
+_PRODUCTS: dict[str, type[LinearProducts]] = {"float32": Float32Products, "int16": Int16Products}
 
 
 class Layer(NamedTuple):
@@ -62,8 +68,10 @@ class _TrainedBlock(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, block: Block, batch: PackedBatch, *weights: Tensor) -> Tensor:
         ctx.save_for_backward(x, *weights)
+        ctx.products = _PRODUCTS[products_now()]
         layers = _by_layer(weights)
-        ctx.attention, ctx.feeding = _Attention(block, batch), _FeedForward(block)
+        ctx.attention = _Attention(block, batch, ctx.products)
+        ctx.feeding = _FeedForward(block, ctx.products)
         y = ctx.attention.forward(x.detach(), layers)
         z: Tensor = ctx.feeding.forward(y, layers)
         return z
@@ -85,25 +93,25 @@ class _TrainedBlock(torch.autograd.Function):
 class _Attention:
     """y = norm(x + drop(output(attend(query(x), key(x), value(x)))))"""
 
-    def __init__(self, block: Block, batch: PackedBatch) -> None:
-        self._heads, self._batch = block.config.heads, batch
+    def __init__(self, block: Block, batch: PackedBatch, products: type[LinearProducts]) -> None:
+        self._heads, self._batch, self._products = block.config.heads, batch, products
         self._tail = _AddNorm(block)
 
     def forward(self, x: Tensor, layers: dict[str, Layer]) -> Tensor:
-        parts = []
-        for name in _LAYERS[:3]:
-            part = torch.empty_like(x)  # (N, D)
-            for here, there in zip(_pieces(x), _pieces(part), strict=True):
-                torch.mm(here, layers[name].weight.t(), out=there).add_(layers[name].bias)
-            parts.append(part)
+        together = self._products(*_joined_layers(layers))
+        looked = x.new_empty((len(x), 3 * x.shape[1]))
+        for here, there in zip(_pieces(x), _pieces(looked), strict=True):
+            together.forward(here, there)
+        output = self._products(layers["output"].weight)
         written = torch.empty_like(x)  # (N, D)
         self._graphs = []
-        for first, last, *cut in self._by_group(*parts):
+        for first, last, shape in self._groups():
+            split = looked[first:last].view(shape).permute(2, 0, 3, 1, 4)  # (3, R, H, L, d)
             with torch.enable_grad():
-                heads = [part.requires_grad_() for part in cut]
+                heads = [part.requires_grad_() for part in split]
                 mixed = attend_fast(*heads)
             self._graphs.append((mixed, heads))
-            torch.mm(_joined(mixed), layers["output"].weight.t(), out=written[first:last])
+            output.forward(_joined(mixed), written[first:last])
         return self._tail.forward(written, x, layers["output"].bias, layers["attention_norm"])
 
     def backward(
@@ -112,69 +120,73 @@ class _Attention:
         to_x, to_written, to_bias, to_weights["attention_norm"] = self._tail.backward(
             gradient, layers["attention_norm"]
         )
-        made = {name: torch.zeros_like(layers[name].weight) for name in _LAYERS[:4]}
-        biases = {name: torch.zeros_like(layers[name].bias) for name in _LAYERS[:3]}
+        output = self._products(layers["output"].weight)
+        to_output = torch.zeros_like(layers["output"].weight)
+        to_looked = x.new_empty((len(x), 3 * x.shape[1]))
         for (first, last, shape), (mixed, heads) in zip(self._groups(), self._graphs, strict=True):
-            back = to_written[first:last]  # (M, D)
-            made["output"].addmm_(back.t(), _joined(mixed))
-            to_mixed = torch.mm(back, layers["output"].weight).view(shape).transpose(1, 2)
-            for name, part in zip(_LAYERS[:3], torch.autograd.grad(mixed, heads, to_mixed), strict=True):
-                to_part = _joined(part)  # (M, D)
-                made[name].addmm_(to_part.t(), x[first:last])
-                biases[name].add_(to_part.sum(0))
-                to_x[first:last].addmm_(to_part, layers[name].weight)
-        to_weights["output"] = Layer(made.pop("output"), to_bias)
-        to_weights.update({name: Layer(weight, biases[name]) for name, weight in made.items()})
+            back, to_mixed = to_written[first:last], x.new_empty((last - first, x.shape[1]))
+            for here, there in zip(_pieces(back), _pieces(_joined(mixed)), strict=True):
+                self._products.learn(here, there, to_output)
+            output.backward(back, to_mixed)
+            turned = to_mixed.view(*shape[:2], *shape[3:]).transpose(1, 2)  # (R, H, L, d)
+            into = to_looked[first:last].view(shape).permute(2, 0, 3, 1, 4)  # (3, R, H, L, d)
+            for part, there in zip(torch.autograd.grad(mixed, heads, turned), into, strict=True):
+                there.copy_(part)
+        to_weights["output"] = Layer(to_output, to_bias)
+        together = self._products(*_joined_layers(layers))
+        to_weight = x.new_zeros((3 * x.shape[1], x.shape[1]))
+        for read, back, there in zip(*map(_pieces, (x, to_looked, to_x)), strict=True):
+            self._products.learn(back, read, to_weight)
+            together.add_backward(back, there)
+        parts = zip(_LAYERS[:3], to_weight.chunk(3), to_looked.sum(0).chunk(3), strict=True)
+        to_weights.update({name: Layer(weight, bias) for name, weight, bias in parts})
         return to_x
 
     def _groups(self) -> Iterator[tuple[int, int, tuple[int, ...]]]:
-        """First and last token of each group, and the shape (R, L, H, d) of its heads."""
+        """First and last token of each group, and the shape (R, L, 3, H, d) of what its tokens look with."""
         first = 0
         for group in self._batch.groups:
             last = first + group.rows * group.length
-            yield first, last, (group.rows, group.length, self._heads, -1)
+            yield first, last, (group.rows, group.length, 3, self._heads, -1)
             first = last
-
-    def _by_group(self, *parts: Tensor) -> Iterator[tuple[Any, ...]]:
-        for first, last, shape in self._groups():
-            yield (first, last, *(part[first:last].view(shape).transpose(1, 2) for part in parts))
 
 
 class _FeedForward:
     """z = norm(y + drop(down(gelu(up(y)))))"""
 
-    def __init__(self, block: Block) -> None:
-        self._tail = _AddNorm(block)
+    def __init__(self, block: Block, products: type[LinearProducts]) -> None:
+        self._products, self._tail = products, _AddNorm(block)
 
     def forward(self, y: Tensor, layers: dict[str, Layer]) -> Tensor:
-        up, down = layers["up"], layers["down"]
-        self._y, self._up = y, y.new_empty((len(y), len(up.bias)))
+        up, down = (self._products(layers[name].weight) for name in ("up", "down"))
+        bias = layers["up"].bias
+        self._y, self._up = y, y.new_empty((len(y), len(bias)))
         written = torch.empty_like(y)  # (N, D)
         hidden = self._piece()  # (M, F)
         for here, raised, there in zip(*map(_pieces, (y, self._up, written)), strict=True):
             active = hidden[: len(here)]
-            torch.mm(here, up.weight.t(), out=raised)
-            in_parts(len(here), kernels.gelu_forward, raised, up.bias, active)
-            torch.mm(active, down.weight.t(), out=there)
-        return self._tail.forward(written, y, down.bias, layers["feed_forward_norm"])
+            up.forward(here, raised)
+            in_parts(len(here), kernels.gelu_forward, raised, bias, active)
+            down.forward(active, there)
+        return self._tail.forward(written, y, layers["down"].bias, layers["feed_forward_norm"])
 
     def backward(self, gradient: Tensor, layers: dict[str, Layer], to_weights: dict[str, Layer]) -> Tensor:
-        up, down = layers["up"], layers["down"]
         to_y, to_written, to_down, to_weights["feed_forward_norm"] = self._tail.backward(
             gradient, layers["feed_forward_norm"]
         )
+        up, down = (self._products(layers[name].weight) for name in ("up", "down"))
         made = {name: torch.zeros_like(layers[name].weight) for name in ("up", "down")}
-        to_bias = torch.zeros_like(up.bias)
         hidden, to_hidden = self._piece(), self._piece()
+        to_bias = torch.zeros_like(layers["up"].bias)
         parts = (self._y, self._up, to_written, to_y)
         for read, raised, back, there in zip(*map(_pieces, parts), strict=True):
             active, to_up = hidden[: len(read)], to_hidden[: len(read)]
-            torch.mm(back, down.weight, out=to_up)
+            down.backward(back, to_up)
             given = (kernels.gelu_backward, raised, to_up, active)
             to_bias += summed_in_parts(to_bias.shape, len(read), *given)
-            made["down"].addmm_(back.t(), active)
-            made["up"].addmm_(to_up.t(), read)
-            there.addmm_(to_up, up.weight)
+            self._products.learn(back, active, made["down"])
+            self._products.learn(to_up, read, made["up"])
+            up.add_backward(to_up, there)
         to_weights["up"], to_weights["down"] = Layer(made["up"], to_bias), Layer(made["down"], to_down)
         return to_y
 
@@ -211,6 +223,12 @@ class _AddNorm:
 def _by_layer(weights: tuple[Tensor, ...] | list[Tensor]) -> dict[str, Layer]:
     parts = [weight.detach() for weight in weights]
     return {name: Layer(*parts[2 * at : 2 * at + 2]) for at, name in enumerate(_LAYERS)}
+
+
+def _joined_layers(layers: dict[str, Layer]) -> tuple[Tensor, Tensor]:
+    """Weights and biases of query, key and value, below one another."""
+    three = [layers[name] for name in _LAYERS[:3]]
+    return torch.cat([layer.weight for layer in three]), torch.cat([layer.bias for layer in three])
 
 
 def _joined(heads: Tensor) -> Tensor:
