@@ -76,14 +76,14 @@ def reachable(function: Function, *, only_private_here: bool = False) -> set[str
     """
     found: set[str] = set()
     seen: set[tuple[str, str]] = set()
-    todo = [function]
-    while todo:
-        at = todo.pop()
+    ahead = [function]
+    while ahead:
+        at = ahead.pop()
         if (at.module, at.name) in seen:
             continue
         seen.add((at.module, at.name))
         found |= at.raises
-        todo += [
+        ahead += [
             called
             for called in _known_calls(at.module, at.name)
             if not only_private_here or (called.module == function.module and _private(called))

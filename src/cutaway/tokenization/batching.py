@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import accumulate, repeat
+from itertools import accumulate, chain, repeat
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -48,8 +48,8 @@ class Request:
             raise UsageError(
                 f"there are {len(self.texts)} texts and {len(self.pairs)} pairs: give one for each"
             )
-        rows: list[object] = [*self.texts, *(self.pairs or ())]
-        if not all(map(isinstance, rows, repeat(str))):
+        if not all(map(isinstance, chain(self.texts, self.pairs or ()), repeat(str))):
+            rows: list[object] = [*self.texts, *(self.pairs or ())]
             row, text = next((row, text) for row, text in enumerate(rows) if not isinstance(text, str))
             row %= max(len(self.texts), 1)
             raise DataError(f"row {row} is {type(text).__name__}, not a string: pass a list of texts")

@@ -118,14 +118,14 @@ def merge_pair(words: Any, pairs: Any, slot: Any, made: Any, changed: Any) -> An
     while link >= 0:
         size += 1
         link = nexts[link]
-    todo = np.empty(size, np.int64)
+    waiting = np.empty(size, np.int64)
     link = values[PAIR * slot + CHAIN]
     for k in range(size):
-        todo[k] = places[link]
+        waiting[k] = places[link]
         link = nexts[link]
-    todo.sort()
+    waiting.sort()
     found = np.int64(0)
-    for place in todo:
+    for place in waiting:
         behind = after[place]
         if symbols[place] != left or behind < 0 or symbols[behind] != right:
             continue
@@ -158,7 +158,7 @@ def known_symbol(hashes: Any, ids: Any, hashed: Any, new: Any) -> Any:
     return new
 
 
-@kernel("int64(int64[::1], int64)", arrays="borrowed")
+@kernel("int64(int64[::1], int64)")  # numba's sort counts references
 def distinct(numbers: Any, count: Any) -> Any:
     """Sort the first numbers and keep each once; return how many there are."""
     numbers[:count].sort()

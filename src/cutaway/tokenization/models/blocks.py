@@ -12,8 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import repeat
-from threading import Lock
+from threading import Lock, get_ident
 from typing import Generic, TypeVar
 
 import numpy as np
@@ -70,19 +69,22 @@ class Pool(Generic[Own]):
 
     def __init__(self, make: Callable[[], Own]) -> None:
         self._make = make
-        self._free: list[Own] = []
+        self._free: dict[int, Own] = {}
 
     @contextmanager
     def one(self) -> Iterator[Own]:
-        """Lend one to this thread."""
-        try:
-            own = self._free.pop()
-        except IndexError:
-            own = self._make()
+        """Lend one to this thread: the one it had before, if it can, which its core still has at hand."""
+        thread = get_ident()
+        own = self._free.pop(thread, None)
+        if own is None:
+            try:
+                own = self._free.popitem()[1]
+            except KeyError:
+                own = self._make()
         try:
             yield own
         finally:
-            self._free.append(own)
+            self._free[thread] = own
 
 
 def encode_blocks(texts: Sequence[str], work: Work, threads: int) -> Batch:
@@ -241,10 +243,11 @@ def starts_of(lengths: Longs) -> Longs:
 
 
 def _lengths(texts: Sequence[str]) -> Longs:
-    if not all(map(isinstance, texts, repeat(str))):
+    try:
+        return np.fromiter(map(str.__len__, texts), np.int64, len(texts))
+    except TypeError as error:  # `len` would take a list, too
         row, text = next((row, text) for row, text in enumerate(texts) if not isinstance(text, str))
-        raise DataError(f"row {row} is {type(text).__name__}, not a string: pass a list of texts")
-    return np.fromiter(map(len, texts), np.int64, len(texts))
+        raise DataError(f"row {row} is {type(text).__name__}, not a string: pass a list of texts") from error
 
 
 def _block_bounds(lengths: Longs) -> list[int]:

@@ -107,22 +107,18 @@ class FastBytePairs:
             return self._encode_with(own, texts, limits, take)
 
     def _encode_with(self, own: Own, texts: Sequence[str], limits: Limits, take: Take) -> Longs:
-        try:
-            parts = list(map(str.encode, texts))
-        except UnicodeEncodeError:
-            parts = [scrub(text).encode("utf-8") for text in texts]
-        raw = b"".join([*parts, bytes(cutting.PADDING)])
-        given, rows = np.full(len(parts), -1, np.int32), np.arange(len(parts) + 1)
+        raw, sizes = _spelled(texts)
+        given, rows = np.full(len(texts), -1, np.int32), np.arange(len(texts) + 1)
         if not self._is_plain(raw):
             parts, given, rows = self._stretches(texts)
-            raw = b"".join([*parts, bytes(cutting.PADDING)])
+            raw, sizes = b"".join([*parts, bytes(cutting.PADDING)]), list(map(len, parts))
         text = np.frombuffer(raw, np.uint8)
-        bounds = starts_of(np.fromiter(map(len, parts), np.int64, len(parts)))
+        bounds = starts_of(np.array(sizes, np.int64))
         words, firsts = own.scratch.ints("words", len(text)), np.empty(len(bounds), np.int64)
         _, long = cutting.scan(text, (bounds[:-1], bounds[1:]), self._classes, self._rules, words, firsts)
         if long > 0 and self._may_cut_at_seams:
             words = self._cut_at_seams(own, text, words, firsts)
-        ids = own.scratch.ints("ids", len(text) + len(parts) + 2 * len(texts) + bpe_tiles.MEMORY_IDS)
+        ids = own.scratch.ints("ids", len(text) + len(given) + 2 * len(texts) + bpe_tiles.MEMORY_IDS)
         row_starts = np.empty(len(texts) + 1, np.int64)
         tables = (*self._tables, own.memory, own.ranks, own.room)
         settings = (limits.first_id, limits.last_id, limits.most)
@@ -177,6 +173,19 @@ class FastBytePairs:
 
     def _may_have_added(self, text: str) -> bool:
         return any(opening in text for opening in self._openings)
+
+
+def _spelled(texts: Sequence[str]) -> tuple[bytes, list[int]]:
+    """Return texts in UTF-8, end to end, with padding behind them, and the size of each.
+
+    Most rows are ASCII and need no encoding. The others become strings of one character a byte, so that all
+    are joined as strings, without an object for each row's bytes.
+    """
+    try:
+        rows = [text if text.isascii() else text.encode().decode("latin-1") for text in texts]
+    except UnicodeEncodeError:
+        rows = [scrub(text).encode().decode("latin-1") for text in texts]
+    return "".join([*rows, "\0" * cutting.PADDING]).encode("latin-1"), list(map(len, rows))
 
 
 def spelled_bytes(vocabulary: Mapping[str, int]) -> dict[int, bytes]:
