@@ -23,8 +23,8 @@ from cutaway.transformers.packing import PackedBatch
 from cutaway.transformers.products import DTYPES, Precision, Product, kind_of
 
 # Tokens in one batch: the feed-forward layer's output for so many stays in a cache of 12 MB. In int16 it is
-# never whole, and threads share a long batch more evenly.
-BUDGETS: Mapping[Precision, int] = {"float32": 2048, "bfloat16": 4096, "int16": 8192, "int8": 2048}
+# never whole; threads share a long batch evenly, and meet torch's own, which wait in circles, less often.
+BUDGETS: Mapping[Precision, int] = {"float32": 2048, "bfloat16": 4096, "int16": 16384, "int8": 2048}
 # Tokens that are read before blocks are prepared: a short text is answered sooner without.
 _FEW = 400
 _PARTS = ("query", "key", "value", "output", "up", "down", "attention_norm", "feed_forward_norm")
