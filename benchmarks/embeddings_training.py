@@ -213,7 +213,7 @@ def quality_rows(
         return Word2Vec(seed=seed).fit(sentences, epochs=5)
 
     def own_noise(seed: int) -> WordVectors:
-        return Word2Vec(seed=seed, noise_sets=2 * Word2Vec().window).fit(sentences, epochs=5)
+        return Word2Vec(seed=seed, noise="own").fit(sentences, epochs=5)
 
     def gensim(seed: int) -> WordVectors:
         model = gensim_model(1, {"sg": 1, "negative": 5}, seed)

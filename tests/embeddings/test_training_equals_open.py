@@ -88,7 +88,7 @@ def check(model: Word2Vec, corpus: EncodedCorpus, hot: int = 0) -> None:
 
 MODELS = {
     "skip-gram": Word2Vec(dim=20),
-    "skip-gram, own noise": Word2Vec(dim=20, noise_sets=10),
+    "skip-gram, own noise": Word2Vec(dim=20, noise="own"),
     "cbow": CBOW(dim=20),
     "skip-gram, hierarchical": Word2Vec(dim=20, objective="hierarchical"),
     "cbow, hierarchical": CBOW(dim=20, objective="hierarchical"),
@@ -117,9 +117,8 @@ def test_settings(name: str, window: int, negatives: int, subsample: float, powe
     # Windows and negatives choose the width of a tile and so the kernel: few of them, each compiled once.
     if name == "fasttext":
         window, negatives = 5, 5
-    sets = 2 * window if name == "skip-gram, own noise" else 1
     model = replace(
-        MODELS[name], noise_sets=sets, window=window, negatives=negatives, subsample=subsample, noise_power=power,
+        MODELS[name], window=window, negatives=negatives, subsample=subsample, noise_power=power,
         seed=seed, min_count=1, rate=0.1,
     )  # fmt: skip
     check(model, corpus_of(seed % 1000, sentences=6))
@@ -128,7 +127,7 @@ def test_settings(name: str, window: int, negatives: int, subsample: float, powe
 @pytest.mark.parametrize("negatives", [7, 8, 20])
 def test_more_negatives_than_a_tile_holds(negatives: int) -> None:
     check(Word2Vec(dim=20, negatives=negatives, min_count=1, subsample=0, rate=0.1), corpus_of(2))
-    check(Word2Vec(dim=20, negatives=negatives, noise_sets=3, min_count=1, rate=0.1), corpus_of(2))
+    check(Word2Vec(dim=20, negatives=negatives, noise="own", min_count=1, rate=0.1), corpus_of(2))
     check(CBOW(dim=20, negatives=negatives, min_count=1, subsample=0, rate=0.1), corpus_of(2))
 
 
@@ -138,19 +137,20 @@ def test_fasttext_with_buckets_that_collide_and_a_wide_window() -> None:
     check(FastText(dim=20, window=9, grams=grams, min_count=1, subsample=0, rate=0.005), corpus_of(3))
 
 
-@pytest.mark.parametrize(("sets", "most"), [(1, 10), (3, 4), (10, 1)])
-def test_noise_serves_so_many_pairs(sets: int, most: int) -> None:
-    job = Word2Vec(dim=4, min_count=1).job(corpus_of(4, words=400, longest=300), 1)
+def test_own_noise_is_drawn_for_each_pair() -> None:
+    job = Word2Vec(dim=4, min_count=1, subsample=0, noise="own").job(corpus_of(4, longest=40), 1)
+    sets = job.recipe.sets
     plan = plan_sentence(
-        job.corpus.ids[:200], job.frequencies, window=5, negatives=1, sets=sets, key=7, sentence=0
+        job.corpus.ids[:30], job.frequencies, window=5, negatives=1, sets=sets, key=7, sentence=0
     )
     n = len(plan.words)
     plan = replace(plan, negatives=np.arange(n * sets, dtype=np.int32).reshape(n, sets, 1))
-    last = n - 1
-    around = [min(i, reach) + min(last - i, reach) for i, reach in enumerate(plan.reaches.tolist())]
-    met = [int(plan.noise(i, g)[0]) for i, count in enumerate(around) for g in range(count)]
-    assert np.bincount(met).max() <= most
-    assert [int(plan.noise(i, 0)[0]) for i in range(n)] == [i * sets + sets - 1 for i in range(n)]
+    steps = list(steps_of(plan, sides_of(job)))
+    assert sets == 10
+    assert all(len(step.inputs) == 1 for step in steps)
+    assert len({int(step.outputs[1]) for step in steps}) == len(steps)
+    around = [min(i, reach) + min(n - 1 - i, reach) for i, reach in enumerate(plan.reaches.tolist())]
+    assert [step.center for step in steps] == np.repeat(np.arange(n), around).tolist()
 
 
 def test_one_word_alone_has_nothing_to_learn() -> None:

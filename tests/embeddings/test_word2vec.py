@@ -143,15 +143,17 @@ def test_wrong_settings_are_named(tmp_path: Path) -> None:
         Word2Vec(dim=0)
     with pytest.raises(UsageError, match="model is 'magic'"):
         Word2Vec(model="magic")  # type: ignore[arg-type]
-    with pytest.raises(UsageError, match="noise_sets is 11: expected a whole number from 1 to 10"):
-        Word2Vec(noise_sets=11)
     for several in (
-        lambda: CBOW(noise_sets=2),
-        lambda: FastText(noise_sets=2),
-        lambda: Word2Vec(noise_sets=2, objective="hierarchical"),
+        lambda: CBOW(noise="own"),
+        lambda: FastText(noise="own"),
+        lambda: Word2Vec(noise="own", objective="hierarchical"),
     ):
-        with pytest.raises(UsageError, match="noise_sets is 2: only skip-gram"):
+        with pytest.raises(UsageError, match="noise is 'own': that goes with skip-gram"):
             several()
+    with pytest.raises(UsageError, match="window 1000 times negatives 6 may be 500"):
+        Word2Vec(noise="own", window=1000, negatives=6)
+    with pytest.raises(UsageError, match="noise is 'none': expected 'shared' or 'own'"):
+        Word2Vec(noise="none")  # type: ignore[arg-type]
     with pytest.raises(UsageError, match="threads is 0"):
         SMALL.fit(corpus(3), threads=0)
     with pytest.raises(UsageError, match="not one text"):

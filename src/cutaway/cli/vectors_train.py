@@ -37,6 +37,7 @@ def train(
         None, help="How far the context reaches at most; by default 5, GloVe 15."
     ),
     negatives: int = typer.Option(5, help="Noise words for each center."),
+    noise: str = typer.Option("shared", help="own: for each pair of words; slower, a little better."),
     min_count: int = typer.Option(5, help="Rarer words are left out."),
     max_words: int | None = typer.Option(None, help="At most so many words are kept, the most frequent."),
     column: str = typer.Option("text", help="The column of a Parquet file."),
@@ -77,6 +78,7 @@ def train(
             recorder.measured(_measures(told))
     else:
         given |= {"negatives": negatives, "model": model, "objective": objective, "subsample": subsample}
+        given["noise"] = noise
         if subwords and layout == "word2vec-binary":
             layout = "fasttext-binary"  # the n-grams go with the words
         settings = _settings(given, subwords=subwords)

@@ -88,30 +88,13 @@ class Plan:
     Attributes:
         words: (n,) the rows of the words that subsampling left.
         reaches: (n,) how far the window of each reaches, 1 to `window`.
-        negatives: (n, sets, N) rows drawn from the noise distribution for each word as center.
+        negatives: (n, sets, N) rows drawn from the noise distribution for each word as center: one set for
+            its whole context, or one for each word that a full window holds, the last for the leftmost.
     """
 
     words: NDArray[np.int32]
     reaches: NDArray[np.int64]
     negatives: NDArray[np.int32]
-
-    def noise(self, i: int, g: int) -> NDArray[np.int32]:
-        """Return the negatives of word g in the context of center i.
-
-        A center's words take its own sets, the last one first, then those of the centers before it, and
-        before the first those of the last. So a set serves other words at one center after the other;
-        where centers have as many sets as words, each pair has noise of its own.
-
-        Args:
-            i: a place in the plan.
-            g: a word's number among those in reach, 0 for the leftmost.
-
-        Returns:
-            (N,) rows.
-        """
-        centers, sets, size = self.negatives.shape
-        at = ((i + 1) * sets - 1 - g) % (centers * sets)
-        return np.asarray(self.negatives.reshape(centers * sets, size)[at])
 
 
 def plan_sentence(

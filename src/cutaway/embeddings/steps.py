@@ -8,17 +8,16 @@ answer, y the truth, and each is pulled towards the other, or pushed away, by ho
 which is one step down the gradient of -Σ weight · log σ(±s). They differ in who is asked about whom:
 
     model                     inputs v                            outputs u (y = 1; y = 0)
-    skip-gram                 a word of the context               the center; negatives
+    skip-gram                 each word of the context            the center; negatives
     CBOW                      the mean of the context             the center; negatives
     fastText, skip-gram       the mean of the center's pieces     the words of the context; negatives
     hierarchical softmax      as above                            the nodes on the center's path (left; right)
 
-Departs: in the paper each pair of a center and a word of its context has noise of its own. Here a set of
-negatives serves several pairs, as Ji et al. 2016, arXiv:1604.04661, share one among all words around a
-center; but in skip-gram those are words of one center after the other (`draws.Plan.noise`), each in a step of
-its own. In fastText a center's one set serves its whole context, and each negative weighs as much as there
-are words it serves. Hierarchical softmax takes the whole context in one step. Each row of a mean takes the
-whole pull, as in the papers' programs, not its share of it.
+Departs: the negatives of a center serve its whole context, so a step is a product of small matrices
+(Ji et al. 2016, arXiv:1604.04661); in fastText each then weighs as much as there are words it serves.
+As the paper has it, skip-gram takes one word of the context after the other, each with negatives of its own:
+so it does here where a plan holds a set for each, a little better and more than twice as slow.
+Each row of a mean takes the whole pull, as in the papers' programs, not its share of it.
 
 This is the definition. `training_kernels` does the same, faster; tests hold the two equal.
 
@@ -174,41 +173,24 @@ def steps_of(plan: Plan, sides: Sides) -> Iterator[Step]:
         Mikolov et al. 2013, arXiv:1301.3781, sections 3.1 and 3.2, and arXiv:1310.4546, section 2;
         Bojanowski et al. 2017, arXiv:1607.04606, section 3.2.
     """
-    for i in range(len(plan.words)):
-        context = _context(plan, i)
-        if sides.model == "cbow" or sides.subwords == "n-grams" or sides.paths is not None:
-            if len(context):
-                yield step_at(plan, i, sides)
+    words = plan.words
+    for i in range(len(words)):
+        reach = int(plan.reaches[i])
+        context = np.concatenate([words[max(0, i - reach) : i], words[i + 1 : i + 1 + reach]])
+        if not len(context):
             continue
-        for g, word in enumerate(context):
-            outputs, labels, weights = _outputs(plan.words[i], plan.noise(i, g), sides)
-            inputs = (sides.pieces[word],)
+        if sides.model == "skip-gram" and sides.subwords == "n-grams":
+            yield _from_center_to_context(plan, i, context, sides)
+            continue
+        rows = [sides.pieces[word] for word in context]
+        if plan.negatives.shape[1] > 1:  # noise of its own for each pair
+            steps = [((row,), noise) for row, noise in zip(rows, plan.negatives[i, ::-1], strict=False)]
+        else:
+            inputs = tuple(rows) if sides.model == "skip-gram" else (np.concatenate(rows),)
+            steps = [(inputs, plan.negatives[i, 0])]
+        for inputs, noise in steps:
+            outputs, labels, weights = _outputs(plan.words[i], noise, sides)
             yield Step(center=i, inputs=inputs, outputs=outputs, labels=labels, weights=weights)
-
-
-def step_at(plan: Plan, i: int, sides: Sides) -> Step:
-    """Return one center's step with its whole context at once.
-
-    Args:
-        plan: what chance decided.
-        i: the center's place, which has a context.
-        sides: how inputs and outputs are chosen.
-
-    Returns:
-        The step, all inputs beside the center's last set of negatives.
-    """
-    context = _context(plan, i)
-    if sides.model == "skip-gram" and sides.subwords == "n-grams":
-        return _from_center_to_context(plan, i, context, sides)
-    rows = [sides.pieces[word] for word in context]
-    inputs = tuple(rows) if sides.model == "skip-gram" else (np.concatenate(rows),)
-    outputs, labels, weights = _outputs(plan.words[i], plan.noise(i, 0), sides)
-    return Step(center=i, inputs=inputs, outputs=outputs, labels=labels, weights=weights)
-
-
-def _context(plan: Plan, i: int) -> Ids:
-    words, reach = plan.words, int(plan.reaches[i])
-    return np.concatenate([words[max(0, i - reach) : i], words[i + 1 : i + 1 + reach]])
 
 
 def _outputs(
@@ -224,7 +206,7 @@ def _outputs(
 
 
 def _from_center_to_context(plan: Plan, i: int, context: Ids, sides: Sides) -> Step:
-    noise = plan.noise(i, 0)
+    noise = plan.negatives[i, 0]
     serves = [float((context != row).sum()) for row in noise]  # a word of the context is no noise to itself
     return Step(
         center=i,

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from cutaway.core.errors import DataError, UsageError
 from cutaway.core.trace import Trace
 from cutaway.embeddings.draws import Draws, Plan, mixed
-from cutaway.embeddings.steps import Sides, Step, step_at
+from cutaway.embeddings.steps import Sides, Step, steps_of
 from cutaway.embeddings.subwords import GramSettings
 from cutaway.embeddings.training_job import Job
 from cutaway.embeddings.vectors import WordVectors
@@ -70,8 +70,8 @@ class TrainedModel:
     def step(self, sentence: Sequence[str], center: int, negatives: Sequence[str] | None = None) -> Step:
         """Return the step that a sentence asks for at one word, its whole window open.
 
-        It has the whole context beside one set of negatives, where a training of skip-gram takes the words
-        one after the other, with other negatives.
+        It has the whole context beside one set of negatives, also where a training takes its words one after
+        the other, each with negatives of its own.
 
         Args:
             sentence: words, all in the vocabulary.
@@ -100,7 +100,7 @@ class TrainedModel:
             drawn[center, 0] = [job.frequencies.draw(draws.next()) for _ in range(job.recipe.negatives)]
         reaches = np.full(len(rows), job.recipe.window)
         plan = Plan(words=rows, reaches=reaches, negatives=drawn)
-        return step_at(plan, center, sides_of(job))
+        return next(step for step in steps_of(plan, sides_of(job)) if step.center == center)
 
     def trace(
         self,

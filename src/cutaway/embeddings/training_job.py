@@ -32,7 +32,7 @@ class Recipe:
         dim: D.
         window: the farthest reach.
         negatives: in a set; 0 with paths.
-        sets: for each center.
+        sets: for each center: 1, or one for each word that its window holds.
         rate: at the start.
         last_rate: at the end.
         epochs: passes.
@@ -239,7 +239,7 @@ def kernel_of(job: Job) -> tuple[Callable[..., None], int]:
         The kernel, and the places of its tiles.
     """
     from cutaway.embeddings import training_kernels as kernels
-    from cutaway.embeddings.skip_gram_kernel import skip_gram
+    from cutaway.embeddings.pair_kernel import pair_skip_gram
 
     padded, recipe = job.inputs.shape[1], job.recipe
     tree = 1 if job.paths else 0
@@ -247,9 +247,9 @@ def kernel_of(job: Job) -> tuple[Callable[..., None], int]:
         return kernels.cbow(padded, 16 if tree else _tile(recipe.negatives + 1, 16), tree), 16
     if len(job.pieces.buckets):
         return kernels.subword_skip_gram(padded, _tile(2 * recipe.window + recipe.negatives, 16)), 16
-    if tree:
-        return kernels.skip_gram_paths(padded), 8
-    return skip_gram(padded, recipe.negatives, _tile(recipe.negatives + 1, 16)), 16
+    if recipe.sets > 1:
+        return pair_skip_gram(padded, recipe.negatives, _tile(recipe.negatives + 1, 16)), 16
+    return kernels.skip_gram(padded, 8 if tree else _tile(recipe.negatives + 1, 8), tree), 8
 
 
 def _tile(outputs: int, most: int) -> int:

@@ -1,8 +1,9 @@
 """The compiled inner loops of word2vec and fastText: `steps.py` at the speed of the vector registers.
 
-One kernel for each of the ways to choose inputs and outputs, compiled for the dimensions of a row (D, a
-multiple of 16) and the outputs of a tile (Q); skip-gram with negatives is in `skip_gram_kernel`. Tables are
-flat, row after row; the row behind the last word is zero and stays zero: it fills up tiles.
+One kernel for each of the three ways to choose inputs, compiled for the dimensions of a row (D, a
+multiple of 16), the outputs of a tile (Q) and the kind of outputs; skip-gram where each pair has noise of its
+own is in `pair_kernel`. Tables are flat, row after row; the
+row behind the last word is zero and stays zero: it fills up tiles.
 
 A kernel is longer than functions are elsewhere: it is one loop over centers whose parts share two dozen
 arrays and numbers, which a part on its own would have to name again one by one. What repeats between the
@@ -72,11 +73,13 @@ def plan_sentence(ids, start, stop, chances, window, negatives, state, sentence)
     return n
 
 
-def skip_gram_paths(D: int) -> Any:  # noqa: N803
-    """Compile skip-gram with hierarchical softmax: every context word an input, the center's path outputs.
+def skip_gram(D: int, Q: int, hierarchical: int) -> Any:  # noqa: N803
+    """Compile skip-gram: every context word an input, the center (and noise, or its path) the outputs.
 
     Args:
         D: floats in a row, a multiple of 16.
+        Q: outputs in a tile, at most 8.
+        hierarchical: 1 for the nodes on the center's path, 0 for the center and negatives.
 
     Returns:
         The kernel.
@@ -86,18 +89,23 @@ def skip_gram_paths(D: int) -> Any:  # noqa: N803
     def train(corpus, chances, paths, bags, tables, sentence, tiles, span, key, rates, sums):  # noqa: PLR0913
         ids, starts = corpus
         inputs, outputs = tables
-        words, reaches, _ = sentence
+        words, reaches, drawn = sentence
         X, A, scores, rows, labels, weights = tiles  # noqa: N806
         path_starts, nodes, wanted = paths
-        first, last, window, done = span[0], span[1], span[2], span[4]
-        hot, near = span[5], span[6]
+        first, last, window, negatives, done = span[0], span[1], span[2], span[3], span[4]
+        hot, near, hot_outputs, far = span[5], span[6], span[7], span[8]
         spare = len(chances[2])
         for s in range(first, last):
             rate = np.float32(max(rates[1], rates[0] - rates[2] * (done + starts[s])))
             state = key + np.uint64(s) * STRIDE
-            n = plan_sentence(ids, starts[s], starts[s + 1], chances, window, 0, state, sentence)
+            n = plan_sentence(ids, starts[s], starts[s + 1], chances, window, negatives, state, sentence)
             for i in range(n):
                 prefetch_row(inputs, own(words[min(i + AHEAD_INPUTS, n - 1)], hot, near), D)
+                if not hierarchical:
+                    prefetch_row(outputs, own(words[min(i + AHEAD_OUTPUTS, n - 1)], hot_outputs, far), D)
+                    for k in range(negatives):
+                        drawn_ahead = drawn[min(i + 1, n - 1) * negatives + k]
+                        prefetch_row(outputs, own(drawn_ahead, hot_outputs, far), D)
                 count = 0
                 low, high = max(0, i - reaches[i]), min(n, i + reaches[i] + 1)
                 for j in range(low, high):
@@ -107,9 +115,25 @@ def skip_gram_paths(D: int) -> Any:  # noqa: N803
                 if count == 0:
                     continue
                 word = np.int64(words[i])
-                full = path_outputs(path_starts, nodes, wanted, word, rows, labels, weights, 8, 8, spare)
+                if hierarchical:
+                    full = path_outputs(path_starts, nodes, wanted, word, rows, labels, weights, Q, 8, spare)
+                else:
+                    full = noise_outputs(
+                        word,
+                        drawn,
+                        i * negatives,
+                        negatives,
+                        rows,
+                        labels,
+                        weights,
+                        Q,
+                        8,
+                        spare,
+                        hot_outputs,
+                        far,
+                    )
                 even = count + count % 2
-                score_tiles(X, even, outputs, rows, full, scores, D, 8, 2)
+                score_tiles(X, even, outputs, rows, full, scores, D, Q, 2)
                 if i % LOSS_EVERY == 0:
                     sums[0] += loss_of(scores, labels, weights, full, count, 8)
                     sums[1] += count
@@ -118,7 +142,7 @@ def skip_gram_paths(D: int) -> Any:  # noqa: N803
                     for tile in range(full):
                         for lane in range(8):
                             scores[(tile * even + count) * 8 + lane] = np.float32(0)
-                pull_tiles(X, even, outputs, rows, full, scores, A, D, 8, 2)
+                pull_tiles(X, even, outputs, rows, full, scores, A, D, Q, 2)
                 count = 0
                 for j in range(low, high):
                     if j != i:

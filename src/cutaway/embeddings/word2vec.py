@@ -28,7 +28,8 @@ from cutaway.embeddings.training_state import load_state, save_state, state_name
 from cutaway.embeddings.vectors import WordVectors
 
 Objective = Literal["negatives", "hierarchical"]
-MOST_NOISE = 10_000  # drawn for one center
+Noise = Literal["shared", "own"]
+MOST_NOISE = 500  # drawn for each side of a center
 Listen = Callable[[Progress, TrainedModel], None]
 
 
@@ -39,11 +40,9 @@ class Word2Vec:
     Attributes:
         dim: numbers in a vector.
         window: how far the context reaches at most; how far it does is drawn for each center.
-        negatives: noise words for each pair of words that stand near.
-        noise_sets: how many sets of so many noise words are drawn for a center; its pairs share them with
-            those of the centers beside it. With 2 · `window` each pair has noise of its own, as in the
-            paper, and vectors are a little better, in more than twice the time; only skip-gram of whole
-            words takes more than 1.
+        negatives: noise words for each center, or for each pair with own noise.
+        noise: "shared" by all words around a center, or "own" noise for each pair, as the paper has it: a
+            little better, in 2.5 times the time; for skip-gram of whole words only.
         model: "skip-gram" asks each context word for the center, "cbow" their mean.
         objective: "negatives", or "hierarchical" for the softmax over a Huffman tree.
         subsample: the share of the corpus above which a word is thinned; 0 keeps every occurrence.
@@ -69,7 +68,7 @@ class Word2Vec:
     dim: int = 100
     window: int = 5
     negatives: int = 5
-    noise_sets: int = 1
+    noise: Noise = "shared"
     model: Model = "skip-gram"
     objective: Objective = "negatives"
     subsample: float = 1e-3
@@ -84,9 +83,6 @@ class Word2Vec:
         _check_whole("dim", self.dim, 1, 4096)
         _check_whole("window", self.window, 1, 1000)
         _check_whole("negatives", self.negatives, 1, 1000)
-        _check_whole(
-            "noise_sets", self.noise_sets, 1, min(2 * self.window, max(1, MOST_NOISE // self.negatives))
-        )
         _check_whole("min_count", self.min_count, 1, 1 << 62)
         _check_whole("seed", self.seed, 0, (1 << 62))
         if self.max_words is not None:
@@ -99,10 +95,14 @@ class Word2Vec:
             raise UsageError(f"model is {self.model!r}: expected 'skip-gram' or 'cbow'")
         if self.objective not in ("negatives", "hierarchical"):
             raise UsageError(f"objective is {self.objective!r}: expected 'negatives' or 'hierarchical'")
-        if self.noise_sets > 1 and not self._takes_turns():
+        if self.noise not in ("shared", "own"):
+            raise UsageError(f"noise is {self.noise!r}: expected 'shared' or 'own'")
+        if self.noise == "own" and not self._in_pairs():
+            raise UsageError("noise is 'own': that goes with skip-gram of whole words, and with negatives")
+        if self.noise == "own" and self.window * self.negatives > MOST_NOISE:
             raise UsageError(
-                f"noise_sets is {self.noise_sets}: only skip-gram of whole words, with negatives, takes "
-                "more than 1"
+                f"noise is 'own': window {self.window} times negatives {self.negatives} "
+                f"may be {MOST_NOISE:,} at most"
             )
 
     def fit(
@@ -189,7 +189,7 @@ class Word2Vec:
             dim=self.dim,
             window=self.window,
             negatives=0 if tree else self.negatives,
-            sets=self.noise_sets,
+            sets=2 * self.window if self.noise == "own" else 1,
             rate=self.rate,
             last_rate=self.last_rate,
             epochs=epochs,
@@ -211,8 +211,8 @@ class Word2Vec:
     def _pieces(self, words: list[str]) -> Pieces:
         return whole_words(len(words))
 
-    def _takes_turns(self) -> bool:
-        """Tell whether the words around a center are trained on one after the other."""
+    def _in_pairs(self) -> bool:
+        """Tell whether what is trained on are pairs of words and noise."""
         return self.model == "skip-gram" and self.objective == "negatives" and self._grams() is None
 
     def _grams(self) -> GramSettings | None:

@@ -1,4 +1,4 @@
-"""The compiled inner loop of skip-gram with negatives: `steps.py`, a word of the context at a time.
+"""The compiled inner loop of skip-gram where each pair has noise of its own: `steps.py`, pair by pair.
 
 A word, its center and few negatives stand in registers while their scores are summed up, and once more while
 they move: no row is copied. Tables and their rows are those of `training_kernels`; what is said there of the
@@ -43,8 +43,8 @@ def around(i, n, reach):
     return min(i, reach) + min(n - 1 - i, reach)
 
 
-def skip_gram(D: int, N: int, Q: int) -> Any:  # noqa: N803
-    """Compile skip-gram: a context word the input, the center and noise the outputs.
+def pair_skip_gram(D: int, N: int, Q: int) -> Any:  # noqa: N803
+    """Compile skip-gram: a context word the input, the center and the pair's noise the outputs.
 
     Args:
         D: floats in a row, a multiple of 16.
@@ -76,7 +76,7 @@ def skip_gram(D: int, N: int, Q: int) -> Any:  # noqa: N803
                 prefetch_row(inputs, own(words[min(i + AHEAD_INPUTS, n - 1)], hot, near), D)
                 prefetch_row(outputs, own(words[min(i + AHEAD_OUTPUTS, n - 1)], hot_outputs, far), D)
                 ahead = min(i + 1, n - 1)
-                taken = min(sets, around(ahead, n, reaches[ahead]))
+                taken = around(ahead, n, reaches[ahead])
                 for k in range(((ahead + 1) * sets - taken) * N, (ahead + 1) * sets * N):
                     prefetch_row(outputs, rows[k] if N <= FEW else np.int64(drawn[k]), D)
                 word = np.int64(words[i])
@@ -113,8 +113,6 @@ def skip_gram(D: int, N: int, Q: int) -> Any:  # noqa: N803
                         pull_tiles(X, 1, outputs, rows, full, scores, A, D, Q, 1)
                         add_row(inputs, row, A, 0, np.float32(1), D)
                     noise -= 1
-                    if noise < 0:
-                        noise = n * sets - 1
                 count = around(i, n, reaches[i])
                 if i % LOSS_EVERY == 0:
                     sums[1] += count
