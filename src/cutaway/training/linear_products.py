@@ -7,6 +7,8 @@ Legend: N tokens, I numbers in, O numbers out.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from threading import Lock
 from typing import Protocol
 
 import numpy as np
@@ -14,7 +16,7 @@ import torch
 from torch import Tensor
 
 from cutaway.training.int16_products import LaidOut, lay_out
-from cutaway.training.row_parts import in_parts
+from cutaway.training.row_parts import by_threads, in_parts
 
 
 class LinearProducts(Protocol):
@@ -44,6 +46,15 @@ class LinearProducts(Protocol):
         Args:
             dy: (N, O) float32.
             dx: (N, I) float32.
+        """
+
+    @staticmethod
+    def by_threads(rows: int, work: Callable[[int, int], list[Tensor]]) -> list[Tensor]:
+        """Call `work(first, last)` for all rows, in one or in parts, and add up what it returns.
+
+        Args:
+            rows: in all.
+            work: multiplies the rows from first up to last.
         """
 
     @staticmethod
@@ -78,6 +89,11 @@ class Float32Products:
         dx.addmm_(dy, self._weight)
 
     @staticmethod
+    def by_threads(rows: int, work: Callable[[int, int], list[Tensor]]) -> list[Tensor]:
+        """All at once: torch's products have threads of their own."""
+        return work(0, rows)
+
+    @staticmethod
     def learn(dy: Tensor, x: Tensor, to_weight: Tensor) -> None:
         """As `LinearProducts` says."""
         to_weight.addmm_(dy.t(), x)
@@ -91,13 +107,16 @@ class Int16Products:
 
     def __init__(self, weight: Tensor, bias: Tensor | None = None) -> None:
         self._weight, self._bias = weight, bias
+        self._laying = Lock()
         self._ahead: LaidOut | None = None
         self._back: LaidOut | None = None
 
     def forward(self, x: Tensor, y: Tensor) -> None:
         """As `LinearProducts` says."""
-        if self._ahead is None:
-            self._ahead = lay_out(self._weight.numpy(), None if self._bias is None else self._bias.numpy())
+        with self._laying:
+            if self._ahead is None:
+                bias = None if self._bias is None else self._bias.numpy()
+                self._ahead = lay_out(self._weight.numpy(), bias)
         in_parts(len(x), _multiply, x, self._ahead, y)
 
     def backward(self, dy: Tensor, dx: Tensor) -> None:
@@ -112,6 +131,11 @@ class Int16Products:
         in_parts(len(dy), kernels.multiply_adding, dy, laid.panels, laid.scales, dx)
 
     @staticmethod
+    def by_threads(rows: int, work: Callable[[int, int], list[Tensor]]) -> list[Tensor]:
+        """In parts: threads that wait for each other once are quicker than those that do at each product."""
+        return by_threads(rows, work)
+
+    @staticmethod
     def learn(dy: Tensor, x: Tensor, to_weight: Tensor) -> None:
         """As `LinearProducts` says."""
         from cutaway.training import int16_gradients as kernels
@@ -122,13 +146,14 @@ class Int16Products:
 
     def _laid_back(self) -> LaidOut:
         """Columns of W are the rows of Wᵀ: they are laid out in the same way."""
-        if self._back is None:
-            from cutaway.training import int16_gradients as kernels
+        from cutaway.training import int16_gradients as kernels
 
-            words, steps = _columns(self._weight, kernels.WIDE)
-            outputs, inputs = self._weight.shape
-            panels = words.numpy().view(np.int16)
-            self._back = LaidOut(panels=panels, scales=steps.numpy(), shape=(inputs, outputs))
+        with self._laying:
+            if self._back is None:
+                words, steps = _columns(self._weight, kernels.WIDE)
+                outputs, inputs = self._weight.shape
+                panels = words.numpy().view(np.int16)
+                self._back = LaidOut(panels=panels, scales=steps.numpy(), shape=(inputs, outputs))
         return self._back
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
@@ -13,6 +14,7 @@ from torch import Tensor
 
 # To hand a thread its part takes some 30 microseconds: what is quicker alone stays alone.
 _FEWEST = 64
+_here = threading.local()
 
 
 def in_parts(rows: int, kernel: Callable[..., Any], *given: Any) -> None:
@@ -49,6 +51,34 @@ def summed_in_parts(sums: tuple[int, ...], rows: int, kernel: Callable[..., Any]
     return own.sum(0)
 
 
+def by_threads(rows: int, work: Callable[[int, int], list[Tensor]]) -> list[Tensor]:
+    """Call `work(first, last)` for parts of the rows likewise; nothing within a part is shared out again.
+
+    Args:
+        rows: in all.
+        work: all that is to be done with the rows from first up to last, by kernels: torch's own operators
+            have threads of their own.
+
+    Returns:
+        Tensor by tensor the sums of what the parts returned.
+    """
+    found: dict[int, list[Tensor]] = {}
+
+    def keep(part: int, first: int, last: int) -> None:
+        _here.inside = True
+        try:
+            found[part] = work(first, last)
+        finally:
+            _here.inside = False
+
+    _together(rows, keep)
+    total = found[0]
+    for part in range(1, len(found)):
+        for mine, other in zip(total, found[part], strict=True):
+            mine += other
+    return total
+
+
 def _together(rows: int, work: Callable[[int, int, int], Any]) -> None:
     """All parts but the last in threads of the pool, that one here."""
     parts = _count(rows)
@@ -64,6 +94,8 @@ def _together(rows: int, work: Callable[[int, int, int], Any]) -> None:
 
 
 def _count(rows: int) -> int:
+    if getattr(_here, "inside", False):
+        return 1
     return max(1, min(torch.get_num_threads(), rows // _FEWEST))
 
 

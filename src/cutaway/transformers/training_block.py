@@ -12,7 +12,7 @@ M tokens of one piece, R rows of one length L.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import torch
@@ -100,10 +100,7 @@ class _Attention:
     def forward(self, x: Tensor, layers: dict[str, Layer]) -> Tensor:
         together = self._products(*_joined_layers(layers))
         looked = x.new_empty((len(x), 3 * x.shape[1]))
-        for here, there in zip(_pieces(x), _pieces(looked), strict=True):
-            together.forward(here, there)
-        output = self._products(layers["output"].weight)
-        written = torch.empty_like(x)  # (N, D)
+        self._spread(together.forward, x, looked)
         self._graphs = []
         for first, last, shape in self._groups():
             split = looked[first:last].view(shape).permute(2, 0, 3, 1, 4)  # (3, R, H, L, d)
@@ -111,7 +108,8 @@ class _Attention:
                 heads = [part.requires_grad_() for part in split]
                 mixed = attend_fast(*heads)
             self._graphs.append((mixed, heads))
-            output.forward(_joined(mixed), written[first:last])
+        written = torch.empty_like(x)  # (N, D)
+        self._spread(self._products(layers["output"].weight).forward, self._seen(), written)
         return self._tail.forward(written, x, layers["output"].bias, layers["attention_norm"])
 
     def backward(
@@ -120,27 +118,49 @@ class _Attention:
         to_x, to_written, to_bias, to_weights["attention_norm"] = self._tail.backward(
             gradient, layers["attention_norm"]
         )
-        output = self._products(layers["output"].weight)
-        to_output = torch.zeros_like(layers["output"].weight)
+        output, together = self._products(layers["output"].weight), self._products(*_joined_layers(layers))
+        seen, to_seen = self._seen(), torch.empty_like(x)  # (N, D)
+
+        def learn_output(first: int, last: int) -> list[Tensor]:
+            to_weight = torch.zeros_like(layers["output"].weight)
+            for back, read, there in _pieces(first, last, to_written, seen, to_seen):
+                self._products.learn(back, read, to_weight)
+                output.backward(back, there)
+            return [to_weight]
+
+        (to_output,) = self._products.by_threads(len(x), learn_output)
+        to_weights["output"] = Layer(to_output, to_bias)
         to_looked = x.new_empty((len(x), 3 * x.shape[1]))
         for (first, last, shape), (mixed, heads) in zip(self._groups(), self._graphs, strict=True):
-            back, to_mixed = to_written[first:last], x.new_empty((last - first, x.shape[1]))
-            for here, there in zip(_pieces(back), _pieces(_joined(mixed)), strict=True):
-                self._products.learn(here, there, to_output)
-            output.backward(back, to_mixed)
-            turned = to_mixed.view(*shape[:2], *shape[3:]).transpose(1, 2)  # (R, H, L, d)
+            turned = to_seen[first:last].view(*shape[:2], *shape[3:]).transpose(1, 2)  # (R, H, L, d)
             into = to_looked[first:last].view(shape).permute(2, 0, 3, 1, 4)  # (3, R, H, L, d)
             for part, there in zip(torch.autograd.grad(mixed, heads, turned), into, strict=True):
                 there.copy_(part)
-        to_weights["output"] = Layer(to_output, to_bias)
-        together = self._products(*_joined_layers(layers))
-        to_weight = x.new_zeros((3 * x.shape[1], x.shape[1]))
-        for read, back, there in zip(*map(_pieces, (x, to_looked, to_x)), strict=True):
-            self._products.learn(back, read, to_weight)
-            together.add_backward(back, there)
+
+        def learn_together(first: int, last: int) -> list[Tensor]:
+            to_weight = x.new_zeros((3 * x.shape[1], x.shape[1]))
+            for read, back, there in _pieces(first, last, x, to_looked, to_x):
+                self._products.learn(back, read, to_weight)
+                together.add_backward(back, there)
+            return [to_weight]
+
+        (to_weight,) = self._products.by_threads(len(x), learn_together)
         parts = zip(_LAYERS[:3], to_weight.chunk(3), to_looked.sum(0).chunk(3), strict=True)
         to_weights.update({name: Layer(weight, bias) for name, weight, bias in parts})
         return to_x
+
+    def _spread(self, product: Callable[[Tensor, Tensor], None], x: Tensor, y: Tensor) -> None:
+        def work(first: int, last: int) -> list[Tensor]:
+            for here, there in _pieces(first, last, x, y):
+                product(here, there)
+            return []
+
+        self._products.by_threads(len(x), work)
+
+    def _seen(self) -> Tensor:
+        """What attention mixed, of all groups."""
+        parts = [_joined(mixed) for mixed, _ in self._graphs]
+        return torch.cat(parts) if len(parts) > 1 else parts[0]
 
     def _groups(self) -> Iterator[tuple[int, int, tuple[int, ...]]]:
         """First and last token of each group, and the shape (R, L, 3, H, d) of what its tokens look with."""
@@ -161,13 +181,19 @@ class _FeedForward:
         up, down = (self._products(layers[name].weight) for name in ("up", "down"))
         bias = layers["up"].bias
         self._y, self._up = y, y.new_empty((len(y), len(bias)))
+        raised = self._up
         written = torch.empty_like(y)  # (N, D)
-        hidden = self._piece()  # (M, F)
-        for here, raised, there in zip(*map(_pieces, (y, self._up, written)), strict=True):
-            active = hidden[: len(here)]
-            up.forward(here, raised)
-            in_parts(len(here), kernels.gelu_forward, raised, bias, active)
-            down.forward(active, there)
+
+        def feed(first: int, last: int) -> list[Tensor]:
+            hidden = self._piece()  # (M, F)
+            for read, risen, there in _pieces(first, last, y, raised, written):
+                active = hidden[: len(read)]
+                up.forward(read, risen)
+                in_parts(len(read), kernels.gelu_forward, risen, bias, active)
+                down.forward(active, there)
+            return []
+
+        self._products.by_threads(len(y), feed)
         return self._tail.forward(written, y, layers["down"].bias, layers["feed_forward_norm"])
 
     def backward(self, gradient: Tensor, layers: dict[str, Layer], to_weights: dict[str, Layer]) -> Tensor:
@@ -175,19 +201,22 @@ class _FeedForward:
             gradient, layers["feed_forward_norm"]
         )
         up, down = (self._products(layers[name].weight) for name in ("up", "down"))
-        made = {name: torch.zeros_like(layers[name].weight) for name in ("up", "down")}
-        hidden, to_hidden = self._piece(), self._piece()
-        to_bias = torch.zeros_like(layers["up"].bias)
-        parts = (self._y, self._up, to_written, to_y)
-        for read, raised, back, there in zip(*map(_pieces, parts), strict=True):
-            active, to_up = hidden[: len(read)], to_hidden[: len(read)]
-            down.backward(back, to_up)
-            given = (kernels.gelu_backward, raised, to_up, active)
-            to_bias += summed_in_parts(to_bias.shape, len(read), *given)
-            self._products.learn(back, active, made["down"])
-            self._products.learn(to_up, read, made["up"])
-            up.add_backward(to_up, there)
-        to_weights["up"], to_weights["down"] = Layer(made["up"], to_bias), Layer(made["down"], to_down)
+
+        def learn(first: int, last: int) -> list[Tensor]:
+            made = [torch.zeros_like(part) for part in (*layers["up"], layers["down"].weight)]
+            hidden, to_hidden = self._piece(), self._piece()
+            for read, risen, back, there in _pieces(first, last, self._y, self._up, to_written, to_y):
+                active, to_up = hidden[: len(read)], to_hidden[: len(read)]
+                down.backward(back, to_up)
+                given = (kernels.gelu_backward, risen, to_up, active)
+                made[1] += summed_in_parts(made[1].shape, len(read), *given)
+                self._products.learn(back, active, made[2])
+                self._products.learn(to_up, read, made[0])
+                up.add_backward(to_up, there)
+            return made
+
+        weight, bias, to_weight = self._products.by_threads(len(gradient), learn)
+        to_weights["up"], to_weights["down"] = Layer(weight, bias), Layer(to_weight, to_down)
         return to_y
 
     def _piece(self) -> Tensor:
@@ -236,5 +265,7 @@ def _joined(heads: Tensor) -> Tensor:
     return join_heads(heads.detach()).flatten(0, 1)
 
 
-def _pieces(tensor: Tensor) -> tuple[Tensor, ...]:
-    return torch.split(tensor, _PIECE)
+def _pieces(first: int, last: int, *tensors: Tensor) -> Iterator[tuple[Tensor, ...]]:
+    """Rows of each tensor from first up to last, piece by piece."""
+    for at in range(first, last, _PIECE):
+        yield tuple(tensor[at : min(last, at + _PIECE)] for tensor in tensors)
