@@ -7,7 +7,7 @@ is as wide as the feed-forward layer passes through in pieces that stay in a cac
 residual sum is where the products that come after add theirs. What chance drops is drawn as `drop` draws it.
 
 Legend: N tokens of all rows, D width, F feed-forward width, H heads, d = D / H numbers per head,
-M tokens of one piece, R rows of one length L.
+R rows of one length L.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from cutaway.transformers.sight import join_heads
 
 # In the order in which parameters are handed over: a weight and a bias each.
 _LAYERS = ("query", "key", "value", "output", "attention_norm", "up", "down", "feed_forward_norm")
-# Tokens of a piece of the feed-forward layer: its (M, F) numbers of MiniLM are 3 MB.
+# Tokens of a piece of the feed-forward layer: its hidden numbers of MiniLM are 3 MB.
 _PIECE = 512
 
 
@@ -119,7 +119,7 @@ class _Attention:
             gradient, layers["attention_norm"]
         )
         output, together = self._products(layers["output"].weight), self._products(*_joined_layers(layers))
-        seen, to_seen = self._seen(), torch.empty_like(x)  # (N, D)
+        seen, to_seen = self._seen(), torch.empty_like(x)
 
         def learn_output(first: int, last: int) -> list[Tensor]:
             to_weight = torch.zeros_like(layers["output"].weight)
@@ -185,7 +185,7 @@ class _FeedForward:
         written = torch.empty_like(y)  # (N, D)
 
         def feed(first: int, last: int) -> list[Tensor]:
-            hidden = self._piece()  # (M, F)
+            hidden = self._piece()
             for read, risen, there in _pieces(first, last, y, raised, written):
                 active = hidden[: len(read)]
                 up.forward(read, risen)
@@ -261,7 +261,7 @@ def _joined_layers(layers: dict[str, Layer]) -> tuple[Tensor, Tensor]:
 
 
 def _joined(heads: Tensor) -> Tensor:
-    """(R, H, L, d) to (M, D): a view of what attention's operator writes."""
+    """(R, H, L, d) to (R · L, D): a view of what attention's operator writes."""
     return join_heads(heads.detach()).flatten(0, 1)
 
 
