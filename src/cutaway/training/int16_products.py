@@ -27,8 +27,8 @@ from cutaway.core.errors import ShapeError
 
 Floats = NDArray[np.float32]
 
-# Rows that a thread takes at once: 64 tiles of them. Fewer are not worth a second thread.
-_TAKEN = 64 * 14
+# Rows that a thread takes at once: 8 tiles of them. Fewer are not worth a second thread.
+_TAKEN = 8 * 14
 _LINE = 64  # bytes; a register that straddles two lines is read twice
 _PANEL = 32
 

@@ -31,6 +31,8 @@ DTYPES: Mapping[Precision, torch.dtype] = {
 }
 # Rows that weights are laid out for; measured: 14 or 2,048 made no difference.
 _ROWS = 2048
+# Rows of the product that is timed: enough for all threads to be of use.
+_MEASURED = 1024
 # How close fused and plain products must be, relative to numbers of about ten.
 _CLOSE = {torch.float32: 1e-6, torch.bfloat16: 1e-2}
 
@@ -208,11 +210,13 @@ def faster_precisions(width: int, hidden: int) -> list[Precision]:
         if not works_here(precision):
             continue
         product = kind_of(precision)(torch.ones(hidden, width, dtype=dtype), torch.ones(hidden, dtype=dtype))
-        x = torch.ones(256, width, dtype=dtype)
-        for _ in range(4):
+        x = torch.ones(_MEASURED, width, dtype=dtype)
+        for turn in range(4):
             started = perf_counter()
             product(x)
             seconds[precision] = min(seconds.get(precision, float("inf")), perf_counter() - started)
+            if turn and seconds[precision] > 2 * seconds["float32"]:
+                break  # without hardware for bfloat16 more turns would take a second
     if "int16" in seconds and seconds.get("int8", 0.0) > seconds["int16"] / 3:
         del seconds["int8"]
     return sorted(
