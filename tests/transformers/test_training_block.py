@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from collections.abc import Iterator
 from typing import Any
 
@@ -162,3 +164,16 @@ def test_an_error_in_another_thread_is_the_callers(threads: int) -> None:
 
     with pytest.raises(ValueError, match="row 0"):
         in_parts(1000, work)
+
+
+def test_what_was_kept_goes_with_the_last_that_holds_it() -> None:
+    block, batch = Block(CONFIG).train(), rows()
+    out = block(torch.randn(sum(LENGTHS), 36), batch)
+    gone = weakref.ref(out)
+    gc.collect()
+    gc.disable()
+    try:
+        del out  # the way back was never gone; no cycle holds the output
+        assert gone() is None
+    finally:
+        gc.enable()

@@ -38,6 +38,10 @@ _PIECE = 512
 _PRODUCTS: dict[str, type[LinearProducts]] = {"float32": Float32Products, "int16": Int16Products}
 
 
+# Reads the first and writes the second.
+Product = Callable[[Tensor, Tensor], None]
+
+
 class Layer(NamedTuple):
     """A linear layer's or a norm's weights, or the gradients of them."""
 
@@ -109,27 +113,26 @@ class _Attention:
                 mixed = attend_fast(*heads)
             self._graphs.append((mixed, heads))
         written = torch.empty_like(x)  # (N, D)
-        self._spread(self._products(layers["output"].weight).forward, self._seen(), written)
-        return self._tail.forward(written, x, layers["output"].bias, layers["attention_norm"])
+        y, rows = self._tail.forward(written, x, layers["output"].bias, layers["attention_norm"])
+        self._spread(self._products(layers["output"].weight).forward, self._seen(), written, rows)
+        return y
 
     def backward(
         self, x: Tensor, gradient: Tensor, layers: dict[str, Layer], to_weights: dict[str, Layer]
     ) -> Tensor:
-        to_x, to_written, to_bias, to_weights["attention_norm"] = self._tail.backward(
-            gradient, layers["attention_norm"]
-        )
+        to_x, to_written, rows = self._tail.backward(gradient, layers["attention_norm"])
         output, together = self._products(layers["output"].weight), self._products(*_joined_layers(layers))
         seen, to_seen = self._seen(), torch.empty_like(x)
 
         def learn_output(first: int, last: int) -> list[Tensor]:
-            to_weight = torch.zeros_like(layers["output"].weight)
+            sums, to_weight = rows(first, last), torch.zeros_like(layers["output"].weight)
             for back, read, there in _pieces(first, last, to_written, seen, to_seen):
                 self._products.learn(back, read, to_weight)
                 output.backward(back, there)
-            return [to_weight]
+            return [sums, to_weight]
 
-        (to_output,) = self._products.by_threads(len(x), learn_output)
-        to_weights["output"] = Layer(to_output, to_bias)
+        (scale, shift, to_bias), to_output = self._products.by_threads(len(x), learn_output)
+        to_weights.update({"output": Layer(to_output, to_bias), "attention_norm": Layer(scale, shift)})
         to_looked = x.new_empty((len(x), 3 * x.shape[1]))
         for (first, last, shape), (mixed, heads) in zip(self._groups(), self._graphs, strict=True):
             turned = to_seen[first:last].view(*shape[:2], *shape[3:]).transpose(1, 2)  # (R, H, L, d)
@@ -149,10 +152,14 @@ class _Attention:
         to_weights.update({name: Layer(weight, bias) for name, weight, bias in parts})
         return to_x
 
-    def _spread(self, product: Callable[[Tensor, Tensor], None], x: Tensor, y: Tensor) -> None:
+    def _spread(
+        self, product: Product, x: Tensor, y: Tensor, then: Callable[[int, int], None] | None = None
+    ) -> None:
         def work(first: int, last: int) -> list[Tensor]:
             for here, there in _pieces(first, last, x, y):
                 product(here, there)
+            if then:
+                then(first, last)
             return []
 
         self._products.by_threads(len(x), work)
@@ -183,6 +190,7 @@ class _FeedForward:
         self._y, self._up = y, y.new_empty((len(y), len(bias)))
         raised = self._up
         written = torch.empty_like(y)  # (N, D)
+        z, rows = self._tail.forward(written, y, layers["down"].bias, layers["feed_forward_norm"])
 
         def feed(first: int, last: int) -> list[Tensor]:
             hidden = self._piece()
@@ -191,19 +199,19 @@ class _FeedForward:
                 up.forward(read, risen)
                 in_parts(len(read), kernels.gelu_forward, risen, bias, active)
                 down.forward(active, there)
+            rows(first, last)
             return []
 
         self._products.by_threads(len(y), feed)
-        return self._tail.forward(written, y, layers["down"].bias, layers["feed_forward_norm"])
+        return z
 
     def backward(self, gradient: Tensor, layers: dict[str, Layer], to_weights: dict[str, Layer]) -> Tensor:
-        to_y, to_written, to_down, to_weights["feed_forward_norm"] = self._tail.backward(
-            gradient, layers["feed_forward_norm"]
-        )
+        to_y, to_written, rows = self._tail.backward(gradient, layers["feed_forward_norm"])
         up, down = (self._products(layers[name].weight) for name in ("up", "down"))
 
         def learn(first: int, last: int) -> list[Tensor]:
             made = [torch.zeros_like(part) for part in (*layers["up"], layers["down"].weight)]
+            made.append(rows(first, last))
             hidden, to_hidden = self._piece(), self._piece()
             for read, risen, back, there in _pieces(first, last, self._y, self._up, to_written, to_y):
                 active, to_up = hidden[: len(read)], to_hidden[: len(read)]
@@ -215,8 +223,9 @@ class _FeedForward:
                 up.add_backward(to_up, there)
             return made
 
-        weight, bias, to_weight = self._products.by_threads(len(gradient), learn)
+        weight, bias, to_weight, (scale, shift, to_down) = self._products.by_threads(len(gradient), learn)
         to_weights["up"], to_weights["down"] = Layer(weight, bias), Layer(to_weight, to_down)
+        to_weights["feed_forward_norm"] = Layer(scale, shift)
         return to_y
 
     def _piece(self) -> Tensor:
@@ -230,23 +239,41 @@ class _AddNorm:
         self._threshold = threshold_of(block.config.dropout)
         self._epsilon = block.config.norm_epsilon
 
-    def forward(self, written: Tensor, x: Tensor, bias: Tensor, norm: Layer) -> Tensor:
+    def forward(
+        self, written: Tensor, x: Tensor, bias: Tensor, norm: Layer
+    ) -> tuple[Tensor, Callable[[int, int], None]]:
+        """Return y, to be filled in by the function beside it: the rows from first up to last.
+
+        What is dropped is drawn here, for all rows together.
+        """
         # A threshold of 0 keeps all, whatever was drawn.
         draws = draws_for(x) if self._threshold else torch.empty_like(x, dtype=torch.uint8)
         y, moments = torch.empty_like(x), x.new_empty((len(x), 2))
         self._kept = (written, moments, draws)
-        given = (written, x, bias, draws, self._threshold, torch.stack(norm), self._epsilon, y, moments)
-        in_parts(len(x), kernels.add_norm_forward, *given)
-        return y
+        both = torch.stack(norm)
 
-    def backward(self, gradient: Tensor, norm: Layer) -> tuple[Tensor, Tensor, Tensor, Layer]:
-        """Return the gradients of x, of what was written, of the bias, of the norm."""
-        summed, moments, draws = self._kept
+        def rows(first: int, last: int) -> None:
+            here, read, drawn, made, found = (part[first:last] for part in (written, x, draws, y, moments))
+            given = (here, read, bias, drawn, self._threshold, both, self._epsilon, made, found)
+            in_parts(last - first, kernels.add_norm_forward, *given)
+
+        return y, rows
+
+    def backward(self, gradient: Tensor, norm: Layer) -> tuple[Tensor, Tensor, Callable[[int, int], Tensor]]:
+        """Return the gradients of x and of what was written, to be filled in by the function beside them.
+
+        It returns what its rows add to the gradients of scale, shift and bias, (3, D).
+        """
         to_x, to_written = torch.empty_like(gradient), torch.empty_like(gradient)
-        given = (gradient, summed, moments, norm.weight, draws, self._threshold, to_x, to_written)
-        shape = (3, gradient.shape[1])
-        scale, shift, bias = summed_in_parts(shape, len(gradient), kernels.add_norm_backward, *given)
-        return to_x, to_written, bias, Layer(scale, shift)
+        parts = (gradient, *self._kept, to_x, to_written)
+
+        def rows(first: int, last: int) -> Tensor:
+            here, s, found, drawn, *made = (part[first:last] for part in parts)
+            given = (here, s, found, norm.weight, drawn, self._threshold, *made)
+            shape = (3, len(norm.weight))
+            return summed_in_parts(shape, last - first, kernels.add_norm_backward, *given)
+
+        return to_x, to_written, rows
 
 
 def _by_layer(weights: tuple[Tensor, ...] | list[Tensor]) -> dict[str, Layer]:
