@@ -1,12 +1,15 @@
 # make tour   set up, then one sentence through all five rooms
 # make test   set up what tests need, then lint, types, floors, tests, web tests
 # make lab    set up, then serve the web lab on 127.0.0.1
-# make bench  every benchmark, each with its peer in the same run; records go to benchmarks/results
+# make bench  the benchmarks, each with its peers, which must be installed, in the same run; hours in all, so
+#             BENCHMARKS=tokenization names one; records go to benchmarks/results
 # make lint   ruff, mypy, import-linter
 
 PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
+BENCHMARKS ?= tokenization embeddings embeddings_training embeddings_queries ngram_classifier recurrent \
+	transformers finetuning quality serving lab
 SENTENCE ?= I love learning about LLMs
 WEB_SOURCES := $(shell find web -type f -not -path '*/node_modules/*' -not -path '*/dist/*' 2>/dev/null)
 
@@ -40,7 +43,7 @@ web-test: .stamps/web
 	$(BIN)/python tools/npm.py test
 
 bench: .stamps/dev
-	for room in tokenization embeddings transformers; do $(BIN)/python benchmarks/$$room.py || exit 1; done
+	for what in $(BENCHMARKS); do $(BIN)/python benchmarks/$$what.py || exit 1; done
 
 .stamps/venv:
 	$(PYTHON) -m venv .venv

@@ -92,8 +92,9 @@ def _begin(start: str | None, size: str | None, *, dropout: float, vocabulary: i
     from cutaway.finetuning.pretraining_settings import SizeSettings
 
     if (start is None) == (size is None):
+        both = "" if start is None else f", not both ({start}, {size})"
         raise UsageError(
-            "name where to begin: --from MODEL to go on from a checkpoint, or --size for a fresh one"
+            f"name where to begin: --from MODEL to go on from a checkpoint, or --size for a fresh one{both}"
         )
     return start or SizeSettings.parse(str(size), dropout=dropout, vocabulary=vocabulary)
 

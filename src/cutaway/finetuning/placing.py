@@ -59,6 +59,10 @@ def placed(model: nn.Module, settings: Places) -> torch.device:
     if settings.kernels == "compiled" and place.type == "cpu":
         raise UsageError("kernels are compiled for a GPU only, and this training runs on the processor")
     model.to(place)
+    if place.type == "cuda":
+        # cuDNN's attention makes a plan for each new shape, a tenth of a second long, and here every batch
+        # has its own.
+        torch.backends.cuda.enable_cudnn_sdp(False)
     if settings.kernels == "compiled":
         for module in model.modules():
             if isinstance(module, Block):
