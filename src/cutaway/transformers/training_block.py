@@ -31,8 +31,8 @@ from cutaway.transformers.sight import join_heads
 
 # In the order in which parameters are handed over: a weight and a bias each.
 _LAYERS = ("query", "key", "value", "output", "attention_norm", "up", "down", "feed_forward_norm")
-# Tokens of a piece of the feed-forward layer: its hidden numbers of MiniLM are 3 MB.
-_PIECE = 512
+# Tokens of a piece of the feed-forward layer: its hidden numbers of MiniLM are 6 MB. Half as many were 1 % slower.
+_PIECE = 1024
 
 
 _PRODUCTS: dict[str, type[LinearProducts]] = {"float32": Float32Products, "int16": Int16Products}
