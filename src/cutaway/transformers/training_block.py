@@ -31,7 +31,7 @@ from cutaway.transformers.sight import join_heads
 
 # In the order in which parameters are handed over: a weight and a bias each.
 _LAYERS = ("query", "key", "value", "output", "attention_norm", "up", "down", "feed_forward_norm")
-# Tokens of a piece of the feed-forward layer: its hidden numbers of MiniLM are 6 MB. Half as many were 1 % slower.
+# Tokens of a piece of the feed-forward layer: 6 MB of hidden numbers in MiniLM. Half as many: 1 % slower.
 _PIECE = 1024
 
 
