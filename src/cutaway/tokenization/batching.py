@@ -25,7 +25,6 @@ class Request:
 
     Raises:
         UsageError: they contradict one another or are out of range.
-        DataError: a row is not a string.
     """
 
     texts: Sequence[str]
@@ -48,6 +47,13 @@ class Request:
             raise UsageError(
                 f"there are {len(self.texts)} texts and {len(self.pairs)} pairs: give one for each"
             )
+
+    def check_rows(self) -> None:
+        """Check what the compiled encoders check themselves, when they take a row.
+
+        Raises:
+            DataError: a row is not a string.
+        """
         if not all(map(isinstance, chain(self.texts, self.pairs or ()), repeat(str))):
             rows: list[object] = [*self.texts, *(self.pairs or ())]
             row, text = next((row, text) for row, text in enumerate(rows) if not isinstance(text, str))
@@ -60,12 +66,14 @@ def encode_rows(tokenizer: Tokenizer, request: Request) -> Batch:
 
     Raises:
         UsageError: max_tokens leaves no room for the special tokens.
+        DataError: a row is not a string.
     """
     edges = tokenizer.edges if request.special else ([], [])
     limit = request.max_tokens
     simple = request.pairs is None and request.details == "ids" and not isinstance(limit, Truncation)
     if simple and edges is not None and max(map(len, edges)) <= 1 and tokenizer.fast is not None:
         return _encode_fast(tokenizer.fast, tokenizer, request, edges)
+    request.check_rows()
     pairs: Sequence[str | None] = request.pairs if request.pairs is not None else [None] * len(request.texts)
     rows = [
         tokenizer.encode(text, pair=pair, special=request.special, max_tokens=limit)

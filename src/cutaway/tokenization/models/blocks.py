@@ -7,9 +7,7 @@ writes is as large as a block, whatever the batch: so memory stays small.
 from __future__ import annotations
 
 import os
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from threading import Lock, get_ident
@@ -18,13 +16,12 @@ from typing import Generic, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from cutaway.core.errors import DataError
 from cutaway.tokenization.batch import Batch
+from cutaway.tokenization.models.turns import Turns
 
 Ints = NDArray[np.int32]
 Longs = NDArray[np.int64]
 EncodeOpen = Callable[[str], list[int]]
-Done = TypeVar("Done")
 Own = TypeVar("Own")
 
 # What copies a block's ids away before the array that holds them is used again.
@@ -32,8 +29,7 @@ Take = Callable[[Ints], None]
 # A block's rows, and what takes their ids over, to the number of ids of each row.
 Work = Callable[[Sequence[str], Take], Longs]
 
-BLOCK = 1 << 18  # characters: of half as many, what a block costs besides kept two threads to 1.69 times one
-_CHARACTERS_A_TOKEN = 4  # of English, or a little less
+_CHARACTERS_A_TOKEN = 3  # of English, or more: room that is not needed is never touched
 MOST_TOKENS = 1 << 62
 
 
@@ -101,95 +97,59 @@ def encode_blocks(texts: Sequence[str], work: Work, threads: int) -> Batch:
     Raises:
         DataError: a row is not a string.
     """
-    sizes = _lengths(texts)
-    bounds = _block_bounds(sizes)
-    whole = _Whole(int(sizes.sum()) // _CHARACTERS_A_TOKEN)
-
-    def encode(block: int) -> Longs:
-        return work(texts[bounds[block] : bounds[block + 1]], lambda ids: whole.take(block, ids))
-
-    lengths = _on_threads(encode, len(bounds) - 1, threads)
+    turns = Turns(texts, threads)
+    whole = _Whole(lambda: turns.characters() // _CHARACTERS_A_TOKEN)
+    lengths = turns.each(lambda block, rows: work(rows, lambda ids: whole.take(block, ids)))
     return Batch(ids=whole.ids(), row_starts=starts_of(np.concatenate(lengths)))
 
 
 class _Whole:
     """The ids of block after block in one array: memory that is touched for the first time costs the most.
 
-    Each thread copies its blocks' ids there itself; a block that is ready before the one in front of it waits
-    in a copy of its own.
+    Each thread copies its blocks' ids there itself, and no other waits for it: the lock is held while a place
+    is given out. A block that is ready before the one in front of it waits in a copy of its own.
 
     Args:
-        room: numbers to begin with.
+        room: about how many there will be, asked when the first are there.
     """
 
-    def __init__(self, room: int) -> None:
-        self._array = np.empty(room, np.int32)
-        self._used = self._next = 0
+    def __init__(self, room: Callable[[], int]) -> None:
+        self._room = room
+        self._arrays: list[Ints] = []  # one, but where there was too little room: nothing is moved meanwhile
+        self._used: list[int] = []
+        self._next = 0
         self._waiting: dict[int, Ints] = {}
         self._lock = Lock()
 
     def take(self, block: int, ids: Ints) -> None:
         """Put a block's ids behind those of the block before it."""
+        if block != self._next:  # once it is this block's turn, nobody else changes that
+            ids = ids.copy()
         with self._lock:
-            if block != self._next:
-                self._waiting[block] = ids.copy()
-                return
-            self._add(ids)
+            self._waiting[block] = ids
+            placed = []
             while self._next in self._waiting:
-                self._add(self._waiting.pop(self._next))
+                ready = self._waiting.pop(self._next)
+                placed.append((self._place(len(ready)), ready))
+                self._next += 1
+        for place, ready in placed:
+            place[:] = ready
 
-    def _add(self, ids: Ints) -> None:
-        end = self._used + len(ids)
-        if end > len(self._array):
-            larger = np.empty(2 * end, np.int32)
-            larger[: self._used] = self._array[: self._used]
-            self._array = larger
-        self._array[self._used : end] = ids
-        self._used = end
-        self._next += 1
+    def _place(self, size: int) -> Ints:
+        if not self._arrays or self._used[-1] + size > len(self._arrays[-1]):
+            room = 2 * sum(self._used) if self._arrays else self._room()
+            self._arrays.append(np.empty(max(size, room), np.int32))
+            self._used.append(0)
+        start = self._used[-1]
+        self._used[-1] += size
+        return self._arrays[-1][start : start + size]
 
     def ids(self) -> Ints:
         """Return all of them; room that is not needed is given back."""
-        full = 2 * self._used > len(self._array)
-        return self._array[: self._used] if full else self._array[: self._used].copy()
-
-
-def over_blocks(texts: Sequence[str], work: Callable[[Sequence[str]], Done], threads: int) -> list[Done]:
-    """Return what becomes of each block of rows, in order.
-
-    Args:
-        texts: the rows.
-        work: what is done with a block's rows.
-        threads: how many blocks are worked on at once.
-
-    Raises:
-        DataError: a row is not a string.
-    """
-    bounds = _block_bounds(_lengths(texts))
-    return _on_threads(lambda block: work(texts[bounds[block] : bounds[block + 1]]), len(bounds) - 1, threads)
-
-
-def _on_threads(work: Callable[[int], Done], count: int, threads: int) -> list[Done]:
-    """Return what becomes of each block; every thread, this one too, takes the next that nobody has."""
-    done: dict[int, Done] = {}
-    blocks = iter(range(count))
-
-    def take_blocks() -> None:
-        try:
-            for block in blocks:
-                done[block] = work(block)
-        finally:
-            deque(blocks, maxlen=0)  # after an error no thread begins another
-
-    if (others := min(threads, count) - 1) > 0:
-        with ThreadPoolExecutor(others) as pool:
-            taken = [pool.submit(take_blocks) for _ in range(others)]
-            take_blocks()
-            for thread in taken:
-                thread.result()
-    else:
-        take_blocks()
-    return [done[block] for block in range(count)]
+        parts = [array[:used] for array, used in zip(self._arrays, self._used, strict=True)]
+        if len(parts) == 1 and 2 * len(parts[0]) > len(self._arrays[0]):
+            return parts[0]
+        return np.concatenate(parts)
 
 
 def with_open_rows(
@@ -240,20 +200,3 @@ def starts_of(lengths: Longs) -> Longs:
     starts = np.zeros(len(lengths) + 1, np.int64)
     np.add.accumulate(lengths, out=starts[1:])
     return starts
-
-
-def _lengths(texts: Sequence[str]) -> Longs:
-    try:
-        return np.fromiter(map(str.__len__, texts), np.int64, len(texts))
-    except TypeError as error:  # `len` would take a list, too
-        row, text = next((row, text) for row, text in enumerate(texts) if not isinstance(text, str))
-        raise DataError(f"row {row} is {type(text).__name__}, not a string: pass a list of texts") from error
-
-
-def _block_bounds(lengths: Longs) -> list[int]:
-    """Cut the rows where their summed length passes a multiple of BLOCK."""
-    summed = np.add.accumulate(lengths)
-    if not len(lengths) or summed[-1] < BLOCK:
-        return [0, len(lengths)]
-    cuts = np.flatnonzero(np.diff(summed // BLOCK)) + 1
-    return [0, *cuts.tolist(), len(lengths)]

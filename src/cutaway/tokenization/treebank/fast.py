@@ -18,7 +18,8 @@ from cutaway.core.errors import ShapeError, UsageError
 from cutaway.core.text import scrub
 from cutaway.tokenization.kernels import treebank as kernels
 from cutaway.tokenization.kernels import treebank_marks as marks_of
-from cutaway.tokenization.models.blocks import Ints, Longs, Pool, Scratch, over_blocks, processors
+from cutaway.tokenization.models.blocks import Ints, Longs, Pool, Scratch, processors
+from cutaway.tokenization.models.turns import Turns
 from cutaway.tokenization.treebank.marks import fold
 from cutaway.tokenization.word_spans import WordSpan
 
@@ -101,7 +102,7 @@ def treebank_batch(texts: Sequence[str], *, threads: int | None = None) -> WordB
         raise UsageError("texts is one string: pass a list of strings")
     if threads is not None and threads < 1:
         raise UsageError(f"threads is {threads}: it must be at least 1")
-    blocks = over_blocks(texts, _cut_block, threads or processors())
+    blocks = Turns(texts, threads or processors()).each(lambda _, rows: _cut_block(rows))
     row_starts = np.zeros(len(texts) + 1, np.int64)
     np.cumsum(np.concatenate([lengths for _, _, _, lengths in blocks]), out=row_starts[1:])
     starts, ends, kinds = (np.concatenate([block[part] for block in blocks]) for part in range(3))
