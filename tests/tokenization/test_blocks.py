@@ -15,23 +15,19 @@ ROWS = [letter * 10 for letter in "abcdefghijklmnopqrstuvwxyz"]
 
 
 @pytest.mark.parametrize("threads", [1, 2, 3, 50])
-def test_every_block_is_worked_on_once_and_their_order_is_kept(
-    monkeypatch: pytest.MonkeyPatch, threads: int
-) -> None:
-    monkeypatch.setattr(turns, "BLOCK", 30)
+def test_every_block_is_worked_on_once_and_their_order_is_kept(threads: int) -> None:
     seen: list[str] = []
 
     def work(_: int, rows: Sequence[str]) -> str:
         seen.extend(rows)
         return "".join(rows)
 
-    assert "".join(turns.Turns(ROWS, threads).each(work)) == "".join(ROWS)
+    assert "".join(turns.Turns(ROWS, threads, 30).each(work)) == "".join(ROWS)
     assert sorted(seen) == ROWS
 
 
 @pytest.mark.parametrize("threads", [1, 2, 3])
-def test_after_an_error_no_block_is_begun(monkeypatch: pytest.MonkeyPatch, threads: int) -> None:
-    monkeypatch.setattr(turns, "BLOCK", 10)
+def test_after_an_error_no_block_is_begun(threads: int) -> None:
     begun: list[str] = []
     failed = Event()
 
@@ -43,35 +39,30 @@ def test_after_an_error_no_block_is_begun(monkeypatch: pytest.MonkeyPatch, threa
         failed.wait(30)
 
     with pytest.raises(ValueError, match=r"a{10}|b{10}|c{10}"):
-        turns.Turns(ROWS, threads).each(work)
+        turns.Turns(ROWS, threads, 10).each(work)
     assert len(begun) < 2 * threads
 
 
 @pytest.mark.parametrize("threads", [1, 2])
-def test_what_is_no_string_is_named_by_its_row_in_any_block(
-    monkeypatch: pytest.MonkeyPatch, threads: int
-) -> None:
-    monkeypatch.setattr(turns, "BLOCK", 10)
+def test_what_is_no_string_is_named_by_its_row_in_any_block(threads: int) -> None:
     rows: list[object] = [*ROWS, ["a list has a length, too"], *ROWS, 7]
     with pytest.raises(DataError, match=f"row {len(ROWS)} is list, not a string"):
-        turns.Turns(rows, threads).each(lambda _, rows: len(rows))  # type: ignore[arg-type]
+        turns.Turns(rows, threads, 10).each(lambda _, rows: len(rows))  # type: ignore[arg-type]
 
 
-def test_blocks_become_smaller_where_threads_would_wait_for_the_last(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(turns, "BLOCK", 800)
+def test_blocks_become_smaller_where_threads_would_wait_for_the_last() -> None:
     rows = 100 * ROWS
-    one = turns.Turns(rows, 1).each(lambda _, rows: sum(map(len, rows)))
-    two = turns.Turns(rows, 2).each(lambda _, rows: sum(map(len, rows)))
+    one = turns.Turns(rows, 1, 800).each(lambda _, rows: sum(map(len, rows)))
+    two = turns.Turns(rows, 2, 800).each(lambda _, rows: sum(map(len, rows)))
     assert sum(one) == sum(two) == 10 * len(rows)
     assert min(one[1:-1]) >= 800
     assert max(two) <= 810 + turns._FIRST_ROWS * 10
     assert two[-1] <= 800 // turns._LEAST + 10
 
 
-def test_a_block_is_bounded_however_rows_differ(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(turns, "BLOCK", 100)
+def test_a_block_is_bounded_however_rows_differ() -> None:
     rows = [*([""] * 1000), *(["b" * 90] * 50), *(["c"] * 1000), "d" * 5000, *(["e" * 40] * 9)]
-    taken: list[list[str]] = turns.Turns(rows, 1).each(lambda _, rows: list(rows))
+    taken: list[list[str]] = turns.Turns(rows, 1, 100).each(lambda _, rows: list(rows))
     assert [row for part in taken for row in part] == rows
     assert all(sum(map(len, part[:-1])) < 200 for part in taken)
 

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from cutaway.core.errors import DataError, ShapeError, UsageError
 from cutaway.tokenization.batch import Batch
 from cutaway.tokenization.bert import bert_pipeline
+from cutaway.tokenization.models import blocks
 from cutaway.tokenization.models import fast_wordpiece as fast
-from cutaway.tokenization.models import turns
 from cutaway.tokenization.tokenizer import Tokenizer
 from cutaway.tokenization.vocabulary import BertVocabulary
 
@@ -75,7 +75,7 @@ def test_rows_keep_their_order_over_blocks_and_threads(
     monkeypatch: pytest.MonkeyPatch, torture: list[str], tokenizer: Tokenizer
 ) -> None:
     whole = tokenizer.encode_batch(torture, threads=1)
-    monkeypatch.setattr(turns, "BLOCK", 500)
+    monkeypatch.setattr(blocks, "BLOCK", 500)
     parts = tokenizer.encode_batch(torture, threads=3)
     assert np.array_equal(parts.ids, whole.ids)
     assert np.array_equal(parts.row_starts, whole.row_starts)

@@ -29,6 +29,7 @@ Take = Callable[[Ints], None]
 # A block's rows, and what takes their ids over, to the number of ids of each row.
 Work = Callable[[Sequence[str], Take], Longs]
 
+BLOCK = 1 << 20  # characters: of fewer, threads meet more often at the interpreter's lock
 _CHARACTERS_A_TOKEN = 3  # of English, or more: room that is not needed is never touched
 MOST_TOKENS = 1 << 62
 
@@ -97,7 +98,7 @@ def encode_blocks(texts: Sequence[str], work: Work, threads: int) -> Batch:
     Raises:
         DataError: a row is not a string.
     """
-    turns = Turns(texts, threads)
+    turns = Turns(texts, threads, BLOCK)
     whole = _Whole(lambda: turns.characters() // _CHARACTERS_A_TOKEN)
     lengths = turns.each(lambda block, rows: work(rows, lambda ids: whole.take(block, ids)))
     return Batch(ids=whole.ids(), row_starts=starts_of(np.concatenate(lengths)))
@@ -106,50 +107,45 @@ def encode_blocks(texts: Sequence[str], work: Work, threads: int) -> Batch:
 class _Whole:
     """The ids of block after block in one array: memory that is touched for the first time costs the most.
 
-    Each thread copies its blocks' ids there itself, and no other waits for it: the lock is held while a place
-    is given out. A block that is ready before the one in front of it waits in a copy of its own.
+    Each thread copies its blocks' ids there itself, as memory views, which keep the interpreter's lock: who
+    hands it back for so short a copy may find that another thread has it for a whole block's text. A block
+    that is ready before the one in front of it waits in a copy of its own.
 
     Args:
         room: about how many there will be, asked when the first are there.
     """
 
     def __init__(self, room: Callable[[], int]) -> None:
-        self._room = room
-        self._arrays: list[Ints] = []  # one, but where there was too little room: nothing is moved meanwhile
-        self._used: list[int] = []
-        self._next = 0
+        self._room, self._array = room, np.empty(0, np.int32)
+        self._used = self._next = 0
         self._waiting: dict[int, Ints] = {}
         self._lock = Lock()
 
     def take(self, block: int, ids: Ints) -> None:
         """Put a block's ids behind those of the block before it."""
-        if block != self._next:  # once it is this block's turn, nobody else changes that
-            ids = ids.copy()
         with self._lock:
-            self._waiting[block] = ids
-            placed = []
+            if block != self._next:
+                own = self._waiting[block] = np.empty(len(ids), np.int32)
+                own.data[:] = ids.data
+                return
+            self._add(ids)
             while self._next in self._waiting:
-                ready = self._waiting.pop(self._next)
-                placed.append((self._place(len(ready)), ready))
-                self._next += 1
-        for place, ready in placed:
-            place[:] = ready
+                self._add(self._waiting.pop(self._next))
 
-    def _place(self, size: int) -> Ints:
-        if not self._arrays or self._used[-1] + size > len(self._arrays[-1]):
-            room = 2 * sum(self._used) if self._arrays else self._room()
-            self._arrays.append(np.empty(max(size, room), np.int32))
-            self._used.append(0)
-        start = self._used[-1]
-        self._used[-1] += size
-        return self._arrays[-1][start : start + size]
+    def _add(self, ids: Ints) -> None:
+        end = self._used + len(ids)
+        if end > len(self._array):
+            larger = np.empty(max(2 * self._used, end, self._room()), np.int32)
+            larger[: self._used] = self._array[: self._used]
+            self._array = larger
+        self._array.data[self._used : end] = ids.data
+        self._used = end
+        self._next += 1
 
     def ids(self) -> Ints:
         """Return all of them; room that is not needed is given back."""
-        parts = [array[:used] for array, used in zip(self._arrays, self._used, strict=True)]
-        if len(parts) == 1 and 2 * len(parts[0]) > len(self._arrays[0]):
-            return parts[0]
-        return np.concatenate(parts)
+        full = 2 * self._used > len(self._array)
+        return self._array[: self._used] if full else self._array[: self._used].copy()
 
 
 def with_open_rows(

@@ -19,8 +19,7 @@ from cutaway.core.errors import DataError
 Done = TypeVar("Done")
 Taken = tuple[int, Sequence[str]]  # a block's number, and its rows
 
-BLOCK = 1 << 19  # characters: of half as many, threads meet at the lock of the interpreter twice as often
-_LEAST = 8  # such a part of a block is the smallest
+_LEAST = 16  # such a part of a block is the smallest
 _FIRST_ROWS, _MOST_ROWS = 128, 1 << 14  # of a block
 
 
@@ -30,10 +29,11 @@ class Turns:
     Args:
         texts: the rows.
         threads: how many work on them.
+        size: about how many characters a block has; twice as many and a row at most.
     """
 
-    def __init__(self, texts: Sequence[str], threads: int) -> None:
-        self._texts, self._threads = texts, threads
+    def __init__(self, texts: Sequence[str], threads: int, size: int) -> None:
+        self._texts, self._threads, self._size = texts, threads, size
         self._lock = Lock()
         self._blocks = self._rows = self._characters = 0  # taken so far
 
@@ -100,9 +100,9 @@ class Turns:
     def _goal(self) -> int:
         """Return how many characters the next block should have."""
         if self._threads == 1 or self._rows == 0:
-            return BLOCK
+            return self._size
         left = self._characters * (len(self._texts) - self._rows) // max(self._rows, 1)
-        return max(min(BLOCK, left // (2 * self._threads)), BLOCK // _LEAST)
+        return max(min(self._size, left // (2 * self._threads)), self._size // _LEAST)
 
     def _end(self) -> None:
         """Let no thread begin another block: they are done, or there was an error."""

@@ -23,6 +23,7 @@ from cutaway.tokenization.models.turns import Turns
 from cutaway.tokenization.treebank.marks import fold
 from cutaway.tokenization.word_spans import WordSpan
 
+_BLOCK = 1 << 18  # characters
 _PLANE = 0x10000
 _ALONE = {
     "«“‘„": marks_of.OPENS,
@@ -102,7 +103,7 @@ def treebank_batch(texts: Sequence[str], *, threads: int | None = None) -> WordB
         raise UsageError("texts is one string: pass a list of strings")
     if threads is not None and threads < 1:
         raise UsageError(f"threads is {threads}: it must be at least 1")
-    blocks = Turns(texts, threads or processors()).each(lambda _, rows: _cut_block(rows))
+    blocks = Turns(texts, threads or processors(), _BLOCK).each(lambda _, rows: _cut_block(rows))
     row_starts = np.zeros(len(texts) + 1, np.int64)
     np.cumsum(np.concatenate([lengths for _, _, _, lengths in blocks]), out=row_starts[1:])
     starts, ends, kinds = (np.concatenate([block[part] for block in blocks]) for part in range(3))
