@@ -29,6 +29,7 @@ from cutaway.tokenization.kernels.bpe_tiles import (
     look_up,
     merge_missed,
 )
+from cutaway.tokenization.kernels.cutting import scan
 from cutaway.tokenization.kernels.scan import TEXT
 from cutaway.tokenization.kernels.tiles import TILES, lay_tokens
 from cutaway.tokenization.kernels.tokens import PACKED, SYMBOL_BITS, UNREACHED, token_hash, token_slot
@@ -46,6 +47,8 @@ _OUT = "Tuple((int32[::1], int64[::1]))"
 # Words, as their ends; the number of each stretch's first.
 _CUT = "Tuple((int32[::1], int64[::1]))"
 _STRETCHES = "Tuple((int32[::1], int64[::1]))"
+# Where each stretch starts and ends; classes; rules.
+_PATTERN = "Tuple((UniTuple(int64[::1], 2), uint8[::1], int64[::1]))"
 
 
 @kernel(f"int64({TEXT}, int64, int64, {_TABLES}, int32[::1], int64)", arrays="borrowed", callers="kernels")
@@ -107,24 +110,40 @@ def write_words(text: Any, words: Any, part: Any, tables: Any, ids: Any, at: Any
     return np.int64(at)
 
 
-@kernel(f"int64({TEXT}, {_CUT}, {_STRETCHES}, {_TABLES}, UniTuple(int64, 3), {_OUT})", arrays="borrowed")
-def encode_rows(text: Any, cut: Any, stretches: Any, tables: Any, settings: Any, out: Any) -> Any:
-    """Write the ids of every row; return how many.
+@kernel(
+    f"int64({TEXT}, {_PATTERN}, {_CUT}, {_STRETCHES}, {_TABLES}, UniTuple(int64, 4), {_OUT})",
+    arrays="borrowed",
+)
+def encode_rows(
+    text: Any, pattern: Any, cut: Any, stretches: Any, tables: Any, settings: Any, out: Any
+) -> Any:
+    """Cut the text, write the ids of every row; return how many, or -1 if long words must be cut further.
+
+    All in one call: a thread that asks for the interpreter's lock between two of them waits there for
+    another's whole preparation, block after block.
 
     Args:
         text: UTF-8, stretches one after the other, then padding.
+        pattern: where each stretch starts and ends, none where `cut` is filled already; the class of each
+            code point, the rules.
         cut: the end of each word, each of which starts where the one before ends; the number of each
             stretch's first word, and the end.
         stretches: the id that each stands for, -1 for ordinary text; the number of each row's first, and the
             end.
         tables: the word table; the merges, what each makes, symbols and fallbacks; what tokens are laid by,
             its history empty where they cannot be; the memory; room for ranks and for a tile.
-        settings: ids put first and last (-1: none is added), most tokens between these two.
+        settings: ids put first and last (-1: none is added), most tokens between these two; 1 where long
+            words are to be cut at seams before they are encoded.
         out: takes the ids, with room for two more in each row and four at the end; takes where each row
             starts, and the end.
     """
     (words, firsts), (given, rows) = cut, stretches
     ids, row_starts = out
+    bounds, classes, rules = pattern
+    if len(bounds[0]) > 0:
+        _, long = scan(text, bounds, classes, rules, words, firsts)
+        if long > 0 and settings[3] > 0:
+            return np.int64(-1)
     at, word, begun, ready = np.int64(0), np.int64(0), np.int64(0), np.int64(0)
     for row in range(len(rows) - 1):
         row_starts[row] = at
@@ -148,3 +167,9 @@ def encode_rows(text: Any, cut: Any, stretches: Any, tables: Any, settings: Any,
             at += 1
     row_starts[len(rows) - 1] = at
     return at
+
+
+def already_cut() -> tuple[object, ...]:
+    """Return a pattern that cuts nothing: for text whose words are known."""
+    none = np.empty(0, np.int64)
+    return (none, none), np.empty(0, np.uint8), none

@@ -115,14 +115,16 @@ class FastBytePairs:
         text = np.frombuffer(raw, np.uint8)
         bounds = starts_of(np.array(sizes, np.int64))
         words, firsts = own.scratch.ints("words", len(text)), np.empty(len(bounds), np.int64)
-        _, long = cutting.scan(text, (bounds[:-1], bounds[1:]), self._classes, self._rules, words, firsts)
-        if long > 0 and self._may_cut_at_seams:
-            words = self._cut_at_seams(own, text, words, firsts)
         ids = own.scratch.ints("ids", len(text) + len(given) + 2 * len(texts) + bpe_tiles.MEMORY_IDS)
         row_starts = np.empty(len(texts) + 1, np.int64)
+        pattern = ((bounds[:-1], bounds[1:]), self._classes, self._rules)
         tables = (*self._tables, own.memory, own.ranks, own.room)
-        settings = (limits.first_id, limits.last_id, limits.most)
-        used = bpe.encode_rows(text, (words, firsts), (given, rows), tables, settings, (ids, row_starts))
+        settings = (limits.first_id, limits.last_id, limits.most, int(self._may_cut_at_seams))
+        rest = ((given, rows), tables, settings, (ids, row_starts))
+        used = bpe.encode_rows(text, pattern, (words, firsts), *rest)
+        if used < 0:
+            words = self._cut_at_seams(own, text, words, firsts)
+            used = bpe.encode_rows(text, bpe.already_cut(), (words, firsts), *rest)
         take(ids[:used])
         return row_starts[1:] - row_starts[:-1]
 

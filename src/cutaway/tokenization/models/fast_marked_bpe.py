@@ -97,10 +97,11 @@ class FastMarkedPairs:
         row_starts = np.empty(len(texts) + 1, np.int64)
         used = bpe.encode_rows(
             text_bytes,
+            bpe.already_cut(),
             (words, firsts),
             (given, each),
             (*self._tables, own.memory, own.ranks, own.room),
-            (limits.first_id, limits.last_id, limits.most),
+            (limits.first_id, limits.last_id, limits.most, 0),
             (ids, row_starts),
         )
         return (ids[:used], row_starts), rows
