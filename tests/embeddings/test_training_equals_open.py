@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from cutaway.embeddings.corpus_counts import EncodedCorpus, count_corpus
 from cutaway.embeddings.draws import epoch_key, plan_sentence
 from cutaway.embeddings.fasttext import FastText
-from cutaway.embeddings.steps import steps_of, take
+from cutaway.embeddings.steps import steps_of, take, take_pairs
 from cutaway.embeddings.subwords import GramSettings
 from cutaway.embeddings.trained import sides_of
 from cutaway.embeddings.training_job import Job, Worker
@@ -41,12 +41,16 @@ def train_open(job: Job) -> tuple[np.ndarray, np.ndarray, float, int]:
         for s in range(len(corpus.starts) - 1):
             ids = corpus.ids[corpus.starts[s] : corpus.starts[s + 1]]
             plan = plan_sentence(
-                ids, job.frequencies, window=recipe.window, negatives=recipe.negatives, sets=recipe.sets,
+                ids, job.frequencies, window=recipe.window, negatives=recipe.negatives, serves=recipe.serves,
                 key=epoch_key(recipe.seed, epoch), sentence=s,
             )  # fmt: skip
             rate = job.rate_at(epoch * len(corpus.ids) + int(corpus.starts[s]))
-            for step in steps_of(plan, sides):
-                done = take(inputs, outputs, step, rate)
+            steps = list(steps_of(plan, sides))
+            if plan.serves == "pairs":
+                taken = take_pairs(inputs, outputs, steps, rate)
+            else:
+                taken = (take(inputs, outputs, step, rate) for step in steps)
+            for step, done in zip(steps, taken, strict=True):
                 if step.center % 16 == 0:
                     loss += done.loss
                     asked += (
@@ -139,16 +143,16 @@ def test_fasttext_with_buckets_that_collide_and_a_wide_window() -> None:
 
 def test_own_noise_is_drawn_for_each_pair() -> None:
     job = Word2Vec(dim=4, min_count=1, subsample=0, noise="own").job(corpus_of(4, longest=40), 1)
-    sets = job.recipe.sets
     plan = plan_sentence(
-        job.corpus.ids[:30], job.frequencies, window=5, negatives=1, sets=sets, key=7, sentence=0
+        job.corpus.ids[:30], job.frequencies, window=5, negatives=2, serves="pairs", key=7, sentence=0
     )
     n = len(plan.words)
-    plan = replace(plan, negatives=np.arange(n * sets, dtype=np.int32).reshape(n, sets, 1))
+    plan = replace(plan, negatives=np.arange(2 * len(plan.negatives), dtype=np.int32).reshape(-1, 2))
     steps = list(steps_of(plan, sides_of(job)))
-    assert sets == 10
+    assert job.recipe.serves == "pairs"
+    assert len(plan.negatives) == len(steps)
     assert all(len(step.inputs) == 1 for step in steps)
-    assert len({int(step.outputs[1]) for step in steps}) == len(steps)
+    assert [step.outputs[1:].tolist() for step in steps] == plan.negatives.tolist()
     around = [min(i, reach) + min(n - 1 - i, reach) for i, reach in enumerate(plan.reaches.tolist())]
     assert [step.center for step in steps] == np.repeat(np.arange(n), around).tolist()
 

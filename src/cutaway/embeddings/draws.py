@@ -7,11 +7,14 @@ trained before it or beside it: a training that is cut anywhere goes on as if it
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cutaway.embeddings.noise import Frequencies
+
+Serves = Literal["centers", "pairs"]
 
 _64 = (1 << 64) - 1
 _STRIDE = 0x9E3779B97F4A7C15
@@ -88,13 +91,15 @@ class Plan:
     Attributes:
         words: (n,) the rows of the words that subsampling left.
         reaches: (n,) how far the window of each reaches, 1 to `window`.
-        negatives: (n, sets, N) rows drawn from the noise distribution for each word as center: one set for
-            its whole context, or one for each word that a full window holds, the last for the leftmost.
+        negatives: (n, N) rows drawn from the noise distribution for each word as center, or (P, N) for each
+            of P pairs: all words of the context of the first center, from the left, then of the second.
+        serves: which of the two.
     """
 
     words: NDArray[np.int32]
     reaches: NDArray[np.int64]
     negatives: NDArray[np.int32]
+    serves: Serves
 
 
 def plan_sentence(
@@ -103,7 +108,7 @@ def plan_sentence(
     *,
     window: int,
     negatives: int,
-    sets: int,
+    serves: Serves,
     key: int,
     sentence: int,
 ) -> Plan:
@@ -116,7 +121,7 @@ def plan_sentence(
         frequencies: chances of staying and of being drawn.
         window: the farthest reach.
         negatives: how many make a set.
-        sets: how many for each center.
+        serves: what a set is drawn for.
         key: of the epoch.
         sentence: its number in the corpus.
 
@@ -129,9 +134,13 @@ def plan_sentence(
     draws = Draws(mixed(key + sentence * _STRIDE))
     kept = [row for row in ids.tolist() if draws.next() >> 32 <= int(frequencies.keep[row])]
     reaches = [1 + (draws.next() >> 33) % window for _ in kept]
-    drawn = [frequencies.draw(draws.next()) for _ in range(len(kept) * sets * negatives)]
+    last = len(kept) - 1
+    around = sum(min(i, reach) + min(last - i, reach) for i, reach in enumerate(reaches))
+    served = len(kept) if serves == "centers" else around
+    drawn = [frequencies.draw(draws.next()) for _ in range(served * negatives)]
     return Plan(
         words=np.array(kept, np.int32),
         reaches=np.array(reaches, np.int64),
-        negatives=np.array(drawn, np.int32).reshape(len(kept), sets, negatives),
+        negatives=np.array(drawn, np.int32).reshape(served, negatives),
+        serves=serves,
     )

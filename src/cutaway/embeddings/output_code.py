@@ -60,14 +60,15 @@ def loss_of(scores, labels, weights, tiles, inputs, places):
 @inlined
 def loss_alone(scores, rows, first, negatives, center):
     """Return -log σ(s) of the center, whose score is the last, and -Σ log σ(-s) of its noise, in nats."""
-    total = 0.0
+    total, product = 0.0, 1.0
     for q in range(negatives + 1):
         s = np.float64(scores[q])
         if q == negatives:
             s = -s
         if q == negatives or rows[first + q] != center:
-            total += max(s, 0.0) + math.log1p(math.exp(-abs(s)))
-    return total
+            total += max(s, 0.0)
+            product *= 1 + math.exp(-abs(s))  # 2 at most: few outputs need one logarithm
+    return total + math.log(product)
 
 
 @inlined

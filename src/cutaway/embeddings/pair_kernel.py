@@ -1,8 +1,13 @@
 """The compiled inner loop of skip-gram where each pair has noise of its own: `steps.py`, pair by pair.
 
 A word, its center and few negatives stand in registers while their scores are summed up, and once more while
-they move: no row is copied. Tables and their rows are those of `training_kernels`; what is said there of the
-length of kernels and of threads goes for this one.
+they move: no row is copied. Between scores and moves stand a sum across registers and a sigmoid, during which
+a processor has nothing to do unless it has been given the next pair: so a pair is scored before the one
+before it moves, as the definition has it. Rows of noise are asked for three pairs before they are needed;
+asked for all at once they wait in line.
+
+Tables and their rows are those of `training_kernels`; what is said there of the length of kernels and of
+threads goes for this one.
 """
 
 # numba types what runs here; to a type checker its intrinsics are plain functions of other arguments.
@@ -21,40 +26,95 @@ from cutaway.embeddings.training_kernels import (
     AHEAD_OUTPUTS,
     LOOP,
     LOSS_EVERY,
+    PAIRS,
     STRIDE,
+    around,
     plan_sentence,
 )
 from cutaway.embeddings.vector_code import (
     add_row,
     copy_row,
-    inlined,
+    move_pair,
     prefetch_row,
     pull_tiles,
+    score_pair,
     score_tiles,
-    step_alone,
 )
 
 FEW = 7  # so many negatives and the center are done in one go
+AHEAD_NOISE = 3  # pairs
 
 
-@inlined
-def around(i, n, reach):
-    """Return how many words stand within reach of word i of n."""
-    return min(i, reach) + min(n - 1 - i, reach)
-
-
-def pair_skip_gram(D: int, N: int, Q: int) -> Any:  # noqa: N803
+def pair_skip_gram(D: int, N: int) -> Any:  # noqa: N803
     """Compile skip-gram: a context word the input, the center and the pair's noise the outputs.
 
     Args:
         D: floats in a row, a multiple of 16.
-        N: negatives in a set.
-        Q: outputs in a tile, at most 16, for more negatives than are done in one go.
+        N: negatives in a set, at most `FEW`.
 
     Returns:
         The kernel.
     """
-    few = min(N, FEW)
+
+    @kernel(LOOP, arrays="borrowed")
+    def train(corpus, chances, paths, bags, tables, sentence, tiles, span, key, rates, sums):  # noqa: PLR0913
+        ids, starts = corpus
+        inputs, outputs = tables
+        words, reaches, drawn = sentence
+        scores, rows = tiles[2], tiles[3]
+        hot, near, hot_outputs, far = span[5], span[6], span[7], span[8]
+        for s in range(span[0], span[1]):
+            rate = np.float32(max(rates[1], rates[0] - rates[2] * (span[4] + starts[s])))
+            state = key + np.uint64(s) * STRIDE
+            n = plan_sentence(ids, starts[s], starts[s + 1], chances, span[2], N, PAIRS, state, sentence)
+            pairs = 0
+            for i in range(n):
+                pairs += around(i, n, reaches[i])
+            for k in range(pairs * N):
+                rows[k] = own(drawn[k], hot_outputs, far)
+            for k in range(pairs * N, (pairs + AHEAD_NOISE) * N):
+                rows[k] = len(chances[2])
+            pair, before, before_center = 0, np.int64(0), np.int64(0)
+            for i in range(n):
+                prefetch_row(inputs, own(words[min(i + AHEAD_INPUTS, n - 1)], hot, near), D)
+                prefetch_row(outputs, own(words[min(i + AHEAD_OUTPUTS, n - 1)], hot_outputs, far), D)
+                center = own(words[i], hot_outputs, far)
+                for j in range(max(0, i - reaches[i]), min(n, i + reaches[i] + 1)):
+                    if j == i:
+                        continue
+                    for k in range((pair + AHEAD_NOISE) * N, (pair + AHEAD_NOISE + 1) * N):
+                        prefetch_row(outputs, rows[k], D)
+                    row, first = own(words[j], hot, near), pair * N
+                    mine, its = 16 + pair % 2 * 16, 32 - pair % 2 * 16
+                    score_pair(inputs, row, outputs, center, rows, first, rate, scores, mine, D, N)
+                    if i % LOSS_EVERY == 0:
+                        sums[0] += loss_alone(scores, rows, first, N, center)
+                    if pair > 0:
+                        move_pair(inputs, before, outputs, before_center, rows, first - N, scores, its, D, N)
+                    before, before_center = row, center
+                    pair += 1
+                if i % LOSS_EVERY == 0:
+                    sums[1] += around(i, n, reaches[i])
+            if pair > 0:
+                its = 32 - pair % 2 * 16
+                move_pair(inputs, before, outputs, before_center, rows, (pair - 1) * N, scores, its, D, N)
+            sums[2] += pairs
+
+    return train
+
+
+def wide_pair_skip_gram(D: int, N: int, Q: int) -> Any:  # noqa: N803
+    """Compile the same for more negatives, in tiles.
+
+    Args:
+        D: floats in a row, a multiple of 16.
+        N: negatives in a set.
+        Q: outputs in a tile, at most 16.
+
+    Returns:
+        The kernel.
+    """
+    full = -(-(N + 1) // Q)
 
     @kernel(LOOP, arrays="borrowed")
     def train(corpus, chances, paths, bags, tables, sentence, tiles, span, key, rates, sums):  # noqa: PLR0913
@@ -62,60 +122,42 @@ def pair_skip_gram(D: int, N: int, Q: int) -> Any:  # noqa: N803
         inputs, outputs = tables
         words, reaches, drawn = sentence
         X, A, scores, rows, labels, weights = tiles  # noqa: N806
-        first, last, window, sets, done = span[0], span[1], span[2], span[9], span[4]
         hot, near, hot_outputs, far = span[5], span[6], span[7], span[8]
-        spare = len(chances[2])
-        for s in range(first, last):
-            rate = np.float32(max(rates[1], rates[0] - rates[2] * (done + starts[s])))
+        spare, half = len(chances[2]), len(labels) // 2
+        for s in range(span[0], span[1]):
+            rate = np.float32(max(rates[1], rates[0] - rates[2] * (span[4] + starts[s])))
             state = key + np.uint64(s) * STRIDE
-            n = plan_sentence(ids, starts[s], starts[s + 1], chances, window, sets * N, state, sentence)
-            if N <= FEW:
-                for k in range(n * sets * N):
-                    rows[k] = own(drawn[k], hot_outputs, far)
+            n = plan_sentence(ids, starts[s], starts[s + 1], chances, span[2], N, PAIRS, state, sentence)
+            pair, before = 0, np.int64(0)
             for i in range(n):
-                prefetch_row(inputs, own(words[min(i + AHEAD_INPUTS, n - 1)], hot, near), D)
-                prefetch_row(outputs, own(words[min(i + AHEAD_OUTPUTS, n - 1)], hot_outputs, far), D)
-                ahead = min(i + 1, n - 1)
-                taken = around(ahead, n, reaches[ahead])
-                for k in range(((ahead + 1) * sets - taken) * N, (ahead + 1) * sets * N):
-                    prefetch_row(outputs, rows[k] if N <= FEW else np.int64(drawn[k]), D)
                 word = np.int64(words[i])
-                center = own(word, hot_outputs, far)
-                noise = (i + 1) * sets - 1
                 for j in range(max(0, i - reaches[i]), min(n, i + reaches[i] + 1)):
                     if j == i:
                         continue
-                    row = own(words[j], hot, near)
-                    if N <= FEW:
-                        step_alone(inputs, row, outputs, center, rows, noise * N, rate, scores, D, few)
-                        if i % LOSS_EVERY == 0:
-                            sums[0] += loss_alone(scores, rows, noise * N, N, center)
-                    else:
-                        copy_row(X, 0, inputs, row, D)
-                        full = noise_outputs(
-                            word,
-                            drawn,
-                            noise * N,
-                            N,
-                            rows,
-                            labels,
-                            weights,
-                            Q,
-                            16,
-                            spare,
-                            hot_outputs,
-                            far,
-                        )
-                        score_tiles(X, 1, outputs, rows, full, scores, D, Q, 1)
-                        if i % LOSS_EVERY == 0:
-                            sums[0] += loss_of(scores, labels, weights, full, 1, 16)
-                        to_pulls(scores, labels, weights, full, 1, rate)
-                        pull_tiles(X, 1, outputs, rows, full, scores, A, D, Q, 1)
-                        add_row(inputs, row, A, 0, np.float32(1), D)
-                    noise -= 1
-                count = around(i, n, reaches[i])
+                    row, mine, its = own(words[j], hot, near), pair % 2 * half, (1 - pair % 2) * half
+                    named, asked = rows[mine:], scores[mine:]
+                    wanted, counts = labels[mine:], weights[mine:]
+                    copy_row(X, 0, inputs, row, D)
+                    noise_outputs(
+                        word, drawn, pair * N, N, named, wanted, counts, Q, 16, spare, hot_outputs, far
+                    )
+                    score_tiles(X, 1, outputs, named, full, asked, D, Q, 1)
+                    if i % LOSS_EVERY == 0:
+                        sums[0] += loss_of(asked, wanted, counts, full, 1, 16)
+                    to_pulls(asked, wanted, counts, full, 1, rate)
+                    if pair > 0:
+                        copy_row(X, 0, inputs, before, D)
+                        pull_tiles(X, 1, outputs, rows[its:], full, scores[its:], A, D, Q, 1)
+                        add_row(inputs, before, A, 0, np.float32(1), D)
+                    before = row
+                    pair += 1
                 if i % LOSS_EVERY == 0:
-                    sums[1] += count
-                sums[2] += count
+                    sums[1] += around(i, n, reaches[i])
+            if pair > 0:
+                its = (1 - pair % 2) * half
+                copy_row(X, 0, inputs, before, D)
+                pull_tiles(X, 1, outputs, rows[its:], full, scores[its:], A, D, Q, 1)
+                add_row(inputs, before, A, 0, np.float32(1), D)
+            sums[2] += pair
 
     return train

@@ -92,14 +92,14 @@ class TrainedModel:
         job = self._job
         rows = np.array([self.words.row(word) for word in sentence], np.int32)
         size = job.recipe.negatives if negatives is None else len(negatives)
-        drawn = np.zeros((len(rows), 1, size), np.int32)
+        drawn = np.zeros((len(rows), size), np.int32)
         if negatives is not None:
-            drawn[center, 0] = [self.words.row(word) for word in negatives]
+            drawn[center] = [self.words.row(word) for word in negatives]
         else:
             draws = Draws(mixed(job.recipe.seed))
-            drawn[center, 0] = [job.frequencies.draw(draws.next()) for _ in range(job.recipe.negatives)]
+            drawn[center] = [job.frequencies.draw(draws.next()) for _ in range(job.recipe.negatives)]
         reaches = np.full(len(rows), job.recipe.window)
-        plan = Plan(words=rows, reaches=reaches, negatives=drawn)
+        plan = Plan(words=rows, reaches=reaches, negatives=drawn, serves="centers")
         return next(step for step in steps_of(plan, sides_of(job)) if step.center == center)
 
     def trace(

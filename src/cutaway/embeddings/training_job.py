@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cutaway.embeddings.corpus_counts import LONGEST, EncodedCorpus
-from cutaway.embeddings.draws import epoch_key
+from cutaway.embeddings.draws import Serves, epoch_key
 from cutaway.embeddings.huffman import Paths
 from cutaway.embeddings.noise import Frequencies
 from cutaway.embeddings.steps import Model
@@ -32,7 +32,7 @@ class Recipe:
         dim: D.
         window: the farthest reach.
         negatives: in a set; 0 with paths.
-        sets: for each center: 1, or one for each word that its window holds.
+        serves: what a set is drawn for.
         rate: at the start.
         last_rate: at the end.
         epochs: passes.
@@ -43,7 +43,7 @@ class Recipe:
     dim: int
     window: int
     negatives: int
-    sets: int
+    serves: Serves
     rate: float
     last_rate: float
     epochs: int
@@ -168,11 +168,11 @@ class Worker:
         self._kernel, places = kernel_of(job)
         self._fixed = _fixed_arrays(job)
         window, negatives, padded = job.recipe.window, job.recipe.negatives, tables[0].shape[1]
-        drawn = LONGEST * max(1, negatives * job.recipe.sets)
+        drawn = LONGEST * max(1, negatives * (2 * window if job.recipe.serves == "pairs" else 1))
         self._sentence = (
             np.zeros(LONGEST + 1, np.int32),
             np.zeros(LONGEST, np.int64),
-            np.zeros(drawn, np.int32),
+            np.zeros(drawn + 1, np.int32),
         )
         inputs = 2 * window + 2
         outputs = max(inputs + negatives, job.paths.longest if job.paths else 0) + 16
@@ -181,9 +181,9 @@ class Worker:
             np.zeros(inputs * padded, np.float32),
             np.zeros(inputs * padded + tiles * LANES * LANES, np.float32),
             np.zeros(tiles * LANES * inputs, np.float32),
-            np.zeros(max(tiles, 1 + drawn // LANES) * LANES, np.int64),  # of a tile, or of a sentence's noise
-            np.zeros(tiles * LANES, np.float32),
-            np.zeros(tiles * LANES, np.float32),
+            np.zeros(2 * tiles * LANES + drawn + 8 * negatives, np.int64),  # of tiles, or a sentence's noise
+            np.zeros(2 * tiles * LANES, np.float32),  # of a step, and of one that waits for it
+            np.zeros(2 * tiles * LANES, np.float32),
         )
 
     def meet(self) -> None:
@@ -206,7 +206,7 @@ class Worker:
         recipe, corpus = self._job.recipe, self._job.corpus
         done = epoch * len(corpus.ids)
         places = [number for own in self._own for number in (own.hot, own.shift)]
-        span = np.array([first, last, recipe.window, recipe.negatives, done, *places, recipe.sets], np.int64)
+        span = np.array([first, last, recipe.window, recipe.negatives, done, *places], np.int64)
         slope = (recipe.rate - recipe.last_rate) / self._job.words
         rates = np.array([recipe.rate, recipe.last_rate, slope])
         sums = np.zeros(3)
@@ -239,7 +239,7 @@ def kernel_of(job: Job) -> tuple[Callable[..., None], int]:
         The kernel, and the places of its tiles.
     """
     from cutaway.embeddings import training_kernels as kernels
-    from cutaway.embeddings.pair_kernel import pair_skip_gram
+    from cutaway.embeddings.pair_kernel import FEW, pair_skip_gram, wide_pair_skip_gram
 
     padded, recipe = job.inputs.shape[1], job.recipe
     tree = 1 if job.paths else 0
@@ -247,8 +247,10 @@ def kernel_of(job: Job) -> tuple[Callable[..., None], int]:
         return kernels.cbow(padded, 16 if tree else _tile(recipe.negatives + 1, 16), tree), 16
     if len(job.pieces.buckets):
         return kernels.subword_skip_gram(padded, _tile(2 * recipe.window + recipe.negatives, 16)), 16
-    if recipe.sets > 1:
-        return pair_skip_gram(padded, recipe.negatives, _tile(recipe.negatives + 1, 16)), 16
+    if recipe.serves == "pairs":
+        if recipe.negatives <= FEW:
+            return pair_skip_gram(padded, recipe.negatives), 16
+        return wide_pair_skip_gram(padded, recipe.negatives, _tile(recipe.negatives + 1, 16)), 16
     return kernels.skip_gram(padded, 8 if tree else _tile(recipe.negatives + 1, 8), tree), 8
 
 

@@ -24,11 +24,12 @@ import numpy as np
 
 from cutaway.core.jit import kernel
 from cutaway.embeddings.output_code import loss_of, noise_outputs, own, path_outputs, set_output, to_pulls
-from cutaway.embeddings.vector_code import add_row, copy_row, prefetch_row, pull_tiles, score_tiles
+from cutaway.embeddings.vector_code import add_row, copy_row, inlined, prefetch_row, pull_tiles, score_tiles
 
 STRIDE = np.uint64(0x9E3779B97F4A7C15)
 _MULTIPLIER = np.uint64(0x2545F4914F6CDD1D)
 LOSS_EVERY = 16  # centers; the loss of the others is not worked out
+CENTERS, PAIRS = 0, 1  # what a set of negatives serves
 AHEAD_OUTPUTS, AHEAD_INPUTS = 2, 8  # how many centers before a row is needed it is asked for
 
 _CORPUS = "Tuple((int32[::1], int64[::1]))"
@@ -42,8 +43,17 @@ _NUMBERS = "int64[::1], uint64, float64[::1], float64[::1]"
 LOOP = f"void({_CORPUS}, {_CHANCES}, {_PATHS}, {_BAGS}, {_TABLES}, {_SENTENCE}, {_TILES}, {_NUMBERS})"
 
 
-@kernel(f"int64(int32[::1], int64, int64, {_CHANCES}, int64, int64, uint64, {_SENTENCE})", arrays="borrowed")
-def plan_sentence(ids, start, stop, chances, window, negatives, state, sentence):  # noqa: PLR0913
+@inlined
+def around(i, n, reach):
+    """Return how many words stand within reach of word i of n."""
+    return min(i, reach) + min(n - 1 - i, reach)
+
+
+@kernel(
+    f"int64(int32[::1], int64, int64, {_CHANCES}, int64, int64, int64, uint64, {_SENTENCE})",
+    arrays="borrowed",
+)
+def plan_sentence(ids, start, stop, chances, window, negatives, serves, state, sentence):  # noqa: PLR0913
     """Draw a sentence's plan, as `draws.plan_sentence` says; return how many words stay."""
     keep, threshold, alias = chances
     words, reaches, drawn = sentence
@@ -63,13 +73,20 @@ def plan_sentence(ids, start, stop, chances, window, negatives, state, sentence)
         x ^= x >> np.uint64(27)
         reaches[i] = 1 + np.int64(((x * _MULTIPLIER) >> np.uint64(33)) % np.uint64(window))
     columns = np.uint64(len(alias))
-    for k in range(n * negatives):
+    served = n
+    if serves == PAIRS:
+        served = 0
+        for i in range(n):
+            served += around(i, n, reaches[i])
+    for k in range(served * negatives):
         x ^= x >> np.uint64(12)
         x ^= x << np.uint64(25)
         x ^= x >> np.uint64(27)
         bits = x * _MULTIPLIER
         column = ((bits >> np.uint64(32)) * columns) >> np.uint64(32)
-        drawn[k] = np.int32(column) if np.uint32(bits) <= threshold[column] else alias[column]
+        drawn[k] = alias[column]
+        # The column's own word over it, or where the next goes: a branch would be guessed wrong too often.
+        drawn[k + (np.uint32(bits) > threshold[column])] = np.int32(column)
     return n
 
 
@@ -98,7 +115,9 @@ def skip_gram(D: int, Q: int, hierarchical: int) -> Any:  # noqa: N803
         for s in range(first, last):
             rate = np.float32(max(rates[1], rates[0] - rates[2] * (done + starts[s])))
             state = key + np.uint64(s) * STRIDE
-            n = plan_sentence(ids, starts[s], starts[s + 1], chances, window, negatives, state, sentence)
+            n = plan_sentence(
+                ids, starts[s], starts[s + 1], chances, window, negatives, CENTERS, state, sentence
+            )
             for i in range(n):
                 prefetch_row(inputs, own(words[min(i + AHEAD_INPUTS, n - 1)], hot, near), D)
                 if not hierarchical:
@@ -179,7 +198,9 @@ def cbow(D: int, Q: int, hierarchical: int) -> Any:  # noqa: N803
         for s in range(first, last):
             rate = np.float32(max(rates[1], rates[0] - rates[2] * (done + starts[s])))
             state = key + np.uint64(s) * STRIDE
-            n = plan_sentence(ids, starts[s], starts[s + 1], chances, window, negatives, state, sentence)
+            n = plan_sentence(
+                ids, starts[s], starts[s + 1], chances, window, negatives, CENTERS, state, sentence
+            )
             for i in range(n):
                 ahead = words[min(i + AHEAD_INPUTS, n - 1)]
                 for k in range(bag_starts[ahead], bag_starts[ahead + 1]):
@@ -260,7 +281,9 @@ def subword_skip_gram(D: int, Q: int) -> Any:  # noqa: N803
         for s in range(first, last):
             rate = np.float32(max(rates[1], rates[0] - rates[2] * (done + starts[s])))
             state = key + np.uint64(s) * STRIDE
-            n = plan_sentence(ids, starts[s], starts[s + 1], chances, window, negatives, state, sentence)
+            n = plan_sentence(
+                ids, starts[s], starts[s + 1], chances, window, negatives, CENTERS, state, sentence
+            )
             for i in range(n):
                 ahead = words[min(i + 2, n - 1)]
                 for k in range(bag_starts[ahead], bag_starts[ahead + 1]):

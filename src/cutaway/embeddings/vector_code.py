@@ -177,7 +177,7 @@ def pull_tiles(  # noqa: PLR0913
 
 
 @intrinsic(prefer_literal=True)
-def step_alone(  # noqa: PLR0913
+def score_pair(  # noqa: PLR0913
     typing: Any,
     table: Any,
     row: Any,
@@ -187,13 +187,15 @@ def step_alone(  # noqa: PLR0913
     first: Any,
     rate: Any,
     scores: Any,
+    place: Any,
     D: Any,  # noqa: N803
     N: Any,  # noqa: N803
 ) -> Any:
-    """One whole step: table[row] is asked about out[rows[first : first + N]], noise, and out[center].
+    """Ask table[row] about out[rows[first : first + N]], noise, and out[center]; nothing moves.
 
-    Both tables move; a row of noise that is drawn twice moves twice, the center's own row is no noise. The
-    scores are left behind, the center's last. N is at most 7; eight rows can be read from `first`.
+    The scores are left behind in scores[:16], the center's last, and how far each pulls in
+    scores[place : place + 16]; the center's own row is no noise. N is at most 7; eight rows can be read
+    from `first`.
     """
     dim, noise = D.literal_value, N.literal_value
 
@@ -210,8 +212,36 @@ def step_alone(  # noqa: PLR0913
         total = _sums_across(b, sums)
         _store(b, left, _LONG(0), total)
         pulls = _pulls(b, total, _rates(b, named, middle, given[6], noise), noise)
-        nothing = ir.Constant(_VECTOR, ir.Undefined)
-        g = [b.shuffle_vector(pulls, nothing, _mask([q] * LANES)) for q in range(noise + 1)]
+        _store(b, left, _long(b, given[8]), pulls)
+        return context.get_dummy_value()
+
+    return types.void(table, row, out, center, rows, first, rate, scores, place, D, N), build
+
+
+@intrinsic(prefer_literal=True)
+def move_pair(  # noqa: PLR0913
+    typing: Any,
+    table: Any,
+    row: Any,
+    out: Any,
+    center: Any,
+    rows: Any,
+    first: Any,
+    scores: Any,
+    place: Any,
+    D: Any,  # noqa: N803
+    N: Any,  # noqa: N803
+) -> Any:
+    """Move both tables by the pulls that `score_pair` left; a row of noise drawn twice moves twice."""
+    dim, noise = D.literal_value, N.literal_value
+
+    def build(context: Any, b: Any, signature: Any, given: Any) -> Any:
+        x, outputs, chosen, left = (_data(context, b, signature, given, k) for k in (0, 2, 4, 6))
+        asker, size, middle = b.mul(_long(b, given[1]), _LONG(dim)), _LONG(dim), _long(b, given[3])
+        named = b.gep(chosen, [_long(b, given[5])])
+        starts = [*_row_starts(b, named, _LONG(0), noise, size), b.mul(middle, size)]
+        pulls = b.gep(left, [_long(b, given[7])])
+        g = [_splat(b, b.load(b.gep(pulls, [_LONG(q)]))) for q in range(noise + 1)]
         for d in map(_LONG, range(0, dim, LANES)):
             value = moved = _load(b, x, b.add(asker, d))
             read = [_load(b, outputs, b.add(start, d)) for start in starts]
@@ -222,7 +252,7 @@ def step_alone(  # noqa: PLR0913
             _store(b, x, b.add(asker, d), moved)
         return context.get_dummy_value()
 
-    return types.void(table, row, out, center, rows, first, rate, scores, D, N), build
+    return types.void(table, row, out, center, rows, first, scores, place, D, N), build
 
 
 def _rates(b: Any, named: Any, center: Any, rate: Any, noise: int) -> Any:

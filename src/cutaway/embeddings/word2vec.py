@@ -42,7 +42,7 @@ class Word2Vec:
         window: how far the context reaches at most; how far it does is drawn for each center.
         negatives: noise words for each center, or for each pair with own noise.
         noise: "shared" by all words around a center, or "own" noise for each pair, as the paper has it: a
-            little better, in 2.5 times the time; for skip-gram of whole words only.
+            little better, in 1.5 times the time; for skip-gram of whole words only.
         model: "skip-gram" asks each context word for the center, "cbow" their mean.
         objective: "negatives", or "hierarchical" for the softmax over a Huffman tree.
         subsample: the share of the corpus above which a word is thinned; 0 keeps every occurrence.
@@ -189,7 +189,7 @@ class Word2Vec:
             dim=self.dim,
             window=self.window,
             negatives=0 if tree else self.negatives,
-            sets=2 * self.window if self.noise == "own" else 1,
+            serves="pairs" if self.noise == "own" else "centers",
             rate=self.rate,
             last_rate=self.last_rate,
             epochs=epochs,
