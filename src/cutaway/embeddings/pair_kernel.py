@@ -42,7 +42,7 @@ from cutaway.embeddings.vector_code import (
 )
 
 FEW = 7  # so many negatives and the center are done in one go
-AHEAD_NOISE = 3  # pairs
+AHEAD_NOISE = 2  # pairs
 
 
 def pair_skip_gram(D: int, N: int) -> Any:  # noqa: N803
@@ -82,13 +82,13 @@ def pair_skip_gram(D: int, N: int) -> Any:  # noqa: N803
                 for j in range(max(0, i - reaches[i]), min(n, i + reaches[i] + 1)):
                     if j == i:
                         continue
-                    for k in range((pair + AHEAD_NOISE) * N, (pair + AHEAD_NOISE + 1) * N):
-                        prefetch_row(outputs, rows[k], D)
                     row, first = own(words[j], hot, near), pair * N
                     mine, its = 16 + pair % 2 * 16, 32 - pair % 2 * 16
                     score_pair(inputs, row, outputs, center, rows, first, rate, scores, mine, D, N)
                     if i % LOSS_EVERY == 0:
                         sums[0] += loss_alone(scores, rows, first, N, center)
+                    for k in range((pair + AHEAD_NOISE) * N, (pair + AHEAD_NOISE + 1) * N):
+                        prefetch_row(outputs, rows[k], D)
                     if pair > 0:
                         move_pair(inputs, before, outputs, before_center, rows, first - N, scores, its, D, N)
                     before, before_center = row, center
