@@ -207,10 +207,10 @@ def quality_rows(
         return {**found, "analogies": answer_analogies(vectors, questions)[-1].accuracy}
 
     def two_threads(seed: int) -> WordVectors:
-        return Word2Vec(seed=seed).fit(sentences, epochs=5, threads=2)
+        return Word2Vec(seed=seed, noise="shared").fit(sentences, epochs=5, threads=2)
 
     def one_thread(seed: int) -> WordVectors:
-        return Word2Vec(seed=seed).fit(sentences, epochs=5)
+        return Word2Vec(seed=seed, noise="shared").fit(sentences, epochs=5)
 
     def own_noise(seed: int) -> WordVectors:
         return Word2Vec(seed=seed, noise="own").fit(sentences, epochs=5)

@@ -12,11 +12,12 @@ from hypothesis import strategies as st
 from cutaway.embeddings.corpus_counts import EncodedCorpus, count_corpus
 from cutaway.embeddings.draws import epoch_key, plan_sentence
 from cutaway.embeddings.fasttext import FastText
+from cutaway.embeddings.pair_kernel import FEW
 from cutaway.embeddings.steps import steps_of, take, take_pairs
 from cutaway.embeddings.subwords import GramSettings
 from cutaway.embeddings.trained import sides_of
 from cutaway.embeddings.training_job import Job, Worker
-from cutaway.embeddings.word2vec import CBOW, Word2Vec
+from cutaway.embeddings.word2vec import CBOW, FEW_NOISE, Word2Vec
 
 EPOCHS = 2
 
@@ -91,7 +92,7 @@ def check(model: Word2Vec, corpus: EncodedCorpus, hot: int = 0) -> None:
 
 
 MODELS = {
-    "skip-gram": Word2Vec(dim=20),
+    "skip-gram": Word2Vec(dim=20, noise="shared"),
     "skip-gram, own noise": Word2Vec(dim=20, noise="own"),
     "cbow": CBOW(dim=20),
     "skip-gram, hierarchical": Word2Vec(dim=20, objective="hierarchical"),
@@ -130,7 +131,10 @@ def test_settings(name: str, window: int, negatives: int, subsample: float, powe
 
 @pytest.mark.parametrize("negatives", [7, 8, 20])
 def test_more_negatives_than_a_tile_holds(negatives: int) -> None:
-    check(Word2Vec(dim=20, negatives=negatives, min_count=1, subsample=0, rate=0.1), corpus_of(2))
+    check(
+        Word2Vec(dim=20, negatives=negatives, noise="shared", min_count=1, subsample=0, rate=0.1),
+        corpus_of(2),
+    )
     check(Word2Vec(dim=20, negatives=negatives, noise="own", min_count=1, rate=0.1), corpus_of(2))
     check(CBOW(dim=20, negatives=negatives, min_count=1, subsample=0, rate=0.1), corpus_of(2))
 
@@ -139,6 +143,22 @@ def test_fasttext_with_buckets_that_collide_and_a_wide_window() -> None:
     grams = GramSettings(shortest=1, longest=4, buckets=7)
     # So few rows are in every word many times: at the usual rate they would blow up, and rounding with them.
     check(FastText(dim=20, window=9, grams=grams, min_count=1, subsample=0, rate=0.005), corpus_of(3))
+
+
+def test_skip_gram_of_whole_words_has_noise_of_its_own_unless_told_otherwise() -> None:
+    corpus = corpus_of(4)
+
+    def serves(model: Word2Vec) -> str:
+        return replace(model, min_count=1, dim=4).job(corpus, 1).recipe.serves
+
+    assert FEW_NOISE == FEW  # the kernel that is quick
+    assert serves(Word2Vec()) == "pairs"
+    shared = [
+        Word2Vec(noise="shared"), Word2Vec(negatives=8), Word2Vec(window=101), Word2Vec(objective="hierarchical"),
+        CBOW(), FastText(),
+    ]  # fmt: skip
+    assert [serves(model) for model in shared] == ["centers"] * len(shared)
+    assert serves(Word2Vec(negatives=8, noise="own")) == "pairs"
 
 
 def test_own_noise_is_drawn_for_each_pair() -> None:

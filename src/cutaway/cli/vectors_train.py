@@ -37,7 +37,9 @@ def train(
         None, help="How far the context reaches at most; by default 5, GloVe 15."
     ),
     negatives: int = typer.Option(5, help="Noise words for each center."),
-    noise: str = typer.Option("shared", help="own: for each pair of words; slower, a little better."),
+    noise: str | None = typer.Option(
+        None, help="own, for each pair of words (skip-gram's default), or shared: faster, a little worse."
+    ),
     min_count: int = typer.Option(5, help="Rarer words are left out."),
     max_words: int | None = typer.Option(None, help="At most so many words are kept, the most frequent."),
     column: str = typer.Option("text", help="The column of a Parquet file."),

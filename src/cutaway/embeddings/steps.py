@@ -16,7 +16,7 @@ which is one step down the gradient of -Σ weight · log σ(±s). They differ in
 Departs: the negatives of a center serve its whole context, so a step is a product of small matrices
 (Ji et al. 2016, arXiv:1604.04661); in fastText each then weighs as much as there are words it serves.
 As the paper has it, skip-gram takes one word of the context after the other, each with negatives of its own:
-so it does here where a plan says so, a little better and half as slow again. A pair is then scored before the
+so it does here where a plan says so, a little better, in a third more time. A pair is then scored before the
 one before it moves, so that a processor can work at two; that is not in the paper.
 Each row of a mean takes the whole pull, as in the papers' programs, not its share of it.
 
