@@ -68,17 +68,25 @@ def predict(
         asked = check_precision(precision or "float32")
         _predict_texts(model, given, asked, threshold, json)
         return
+    settings = _file_settings(text, precision or "auto", threshold, undecodable)
+    _predict_file(model, source, target, settings, json)
+
+
+def _file_settings(
+    text: str | None, precision: str, threshold: float | None, undecodable: str
+) -> FileSettings:
+    from cutaway.core.errors import UsageError
+    from cutaway.finetuning.precision import check_precision
     from cutaway.finetuning.predict_file import FileSettings
 
     if undecodable not in ("strict", "replace"):
         raise UsageError(f"--undecodable must be strict or replace, not {undecodable!r}")
-    settings = FileSettings(
+    return FileSettings(
         text=text,
-        precision=check_precision(precision or "auto"),
+        precision=check_precision(precision),
         threshold=threshold,
         undecodable=undecodable,  # type: ignore[arg-type]
     )
-    _predict_file(model, source, target, settings, json)
 
 
 def _predict_texts(

@@ -58,40 +58,42 @@ def train(
     json: bool = typer.Option(False, "--json", help="Print JSON."),
 ) -> None:
     """Train word2vec, fastText, GloVe or PPMI; after an interrupt the same command goes on (PPMI anew)."""
-    from cutaway.core.errors import UsageError
     from cutaway.core.files import check_writable
-    from cutaway.embeddings.corpus import read_corpus
     from cutaway.embeddings.formats.saving import layout_of
 
     layout = layout_of(out)
     check_writable(out)  # before minutes of training
-    if undecodable not in ("strict", "replace"):
-        raise UsageError(f"undecodable is {undecodable!r}: expected strict or replace")
-    sentences = read_corpus(corpus, column=column, undecodable=undecodable)  # type: ignore[arg-type]
+    sentences = _sentences(corpus, column, undecodable)
     given: dict[str, Any] = {"dim": dim, "min_count": min_count, "max_words": max_words, "seed": seed}
     given |= {name: value for name, value in {"window": window, "rate": rate}.items() if value is not None}
     if model in ("glove", "ppmi"):
-        if subwords:
-            raise UsageError(f"model is {model!r}: n-grams of characters go with skip-gram and cbow only")
-        counted = _counted(model, {**given, "threads": threads, "memory": memory << 20}, epochs)
+        given |= {"threads": threads, "memory": memory << 20}
+        counted = _counted(model, given, epochs, subwords=subwords)
         passes = 25 if epochs is None else epochs
         with _recorded(corpus, out, counted, model=model, epochs=passes) as recorder:
             vectors, told = _factorized(counted, sentences, passes, out, recorder.listener)
             recorder.measured(_measures(told))
     else:
         given |= {"negatives": negatives, "model": model, "objective": objective, "subsample": subsample}
-        given["noise"] = noise
         if subwords and layout == "word2vec-binary":
             layout = "fasttext-binary"  # the n-grams go with the words
-        settings = _settings(given, subwords=subwords)
-        run = _run(threads, schedule, out)
-        passes = 5 if epochs is None else epochs
+        settings = _settings({**given, "noise": noise}, subwords=subwords)
+        run, passes = _run(threads, schedule, out), 5 if epochs is None else epochs
         more = {"subwords": subwords, "epochs": passes, "threads": threads, "schedule": schedule}
         with _recorded(corpus, out, settings, **more) as recorder:
             vectors, told = _fitted(settings, sentences, passes, run, recorder.listener)
             recorder.measured(_measures(told))
     vectors.save(out, layout=layout)
     _tell({"file": str(out), "words": len(vectors), "dim": dim, **told}, as_json=json)
+
+
+def _sentences(corpus: Path, column: str, undecodable: str) -> Iterable[Sentence]:
+    from cutaway.core.errors import UsageError
+    from cutaway.embeddings.corpus import read_corpus
+
+    if undecodable not in ("strict", "replace"):
+        raise UsageError(f"undecodable is {undecodable!r}: expected strict or replace")
+    return read_corpus(corpus, column=column, undecodable=undecodable)  # type: ignore[arg-type]
 
 
 def _settings(given: dict[str, Any], *, subwords: bool) -> Word2Vec:
@@ -170,12 +172,14 @@ def _tell(told: dict[str, object], *, as_json: bool) -> None:
     output.console().print(f"{told['file']}: {shape}{''.join(speeds)}", soft_wrap=True)
 
 
-def _counted(model: str, chosen: dict[str, Any], epochs: int | None) -> GloVe | PPMI:
+def _counted(model: str, chosen: dict[str, Any], epochs: int | None, *, subwords: bool) -> GloVe | PPMI:
     """Return the settings of a model that learns from counts; PPMI has no passes and no rate to choose."""
     from cutaway.core.errors import UsageError
     from cutaway.embeddings.glove import GloVe
     from cutaway.embeddings.ppmi import PPMI
 
+    if subwords:
+        raise UsageError(f"model is {model!r}: n-grams of characters go with skip-gram and cbow only")
     if model == "glove":
         return GloVe(**chosen)
     if epochs is not None or "rate" in chosen:
