@@ -69,9 +69,23 @@ class StepBlock:
         Returns:
             (N, D) float.
         """
+        if len(x) == 1 and sight.takes_one:
+            return self._one(x[0], sight).unsqueeze(0)
         y = x + F.linear(sight.look(normalized(x, *self._norms[0]), self), *self._output)  # (N, D)
         hidden = self._activate(F.linear(normalized(y, *self._norms[1]), *self._up))  # (N, F)
         return y + F.linear(hidden, *self._down)
+
+    def _one(self, x: Tensor, sight: Kept) -> Tensor:
+        """One token by itself, (D,) to (D,): a product of a matrix and a vector asks for less on its way."""
+        together = _times(normalized(x, *self._norms[0]), self._together)
+        y = x + _times(sight.look_at_one(together.view(3, self.config.heads, -1)), self._output)  # (D)
+        hidden = self._activate(_times(normalized(y, *self._norms[1]), self._up))  # (F)
+        return y + _times(hidden, self._down)
+
+
+def _times(x: Tensor, layer: tuple[Tensor, Tensor]) -> Tensor:
+    weight, bias = layer
+    return torch.addmv(bias, weight, x)
 
 
 def step_blocks(blocks: Iterable[nn.Module]) -> list[StepBlock] | None:
