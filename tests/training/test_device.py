@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from cutaway.core.errors import ResourceError, UsageError
+from cutaway.finetuning.finetune import finetune
 from cutaway.finetuning.finetune_settings import FinetuneSettings
 from cutaway.finetuning.placing import placed
 from cutaway.finetuning.pretraining_settings import PretrainSettings
@@ -69,3 +70,10 @@ def test_nothing_is_compiled_for_a_processor():
 
 def test_a_model_stays_on_the_processor_where_that_is_asked_for():
     assert placed(nn.Linear(1, 1), FinetuneSettings(device="cpu")) == torch.device("cpu")
+
+
+def test_what_is_not_here_is_told_before_a_run_begins(tmp_path):
+    asked = FinetuneSettings(device="cpu", kernels="compiled")
+    with pytest.raises(UsageError, match="compiled for a GPU only"):
+        finetune(tmp_path / "not read.csv", settings=asked, out=tmp_path / "run")
+    assert not (tmp_path / "run").exists()

@@ -49,7 +49,7 @@ def pretrain(
     accumulate: options.Accumulate = 1,
     epochs: int = typer.Option(10, help="Passes over the text, at most."),
     patience: int = typer.Option(3, help="Stop after so many epochs without a lower held-out loss."),
-    precision: options.Precision = "auto",
+    precision: str = typer.Option("auto", help="Of the products: auto, float32 or bfloat16."),
     device: options.Device = "auto",
     compiled: options.Compile = False,
     seed: int = typer.Option(0, help="Of every random choice."),

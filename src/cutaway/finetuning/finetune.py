@@ -16,6 +16,7 @@ from cutaway.finetuning.classifier import Classifier, ClassifierSettings
 from cutaway.finetuning.data import Labelled, Rows, read_labelled, split_rows
 from cutaway.finetuning.finetune_settings import BASE, FinetuneSettings
 from cutaway.finetuning.labelled_task import LabelledTask
+from cutaway.finetuning.placing import place_of
 from cutaway.finetuning.report import write_report
 from cutaway.finetuning.run import Run
 from cutaway.finetuning.runs.card import write_card
@@ -28,6 +29,7 @@ from cutaway.finetuning.runs.recorder import Plan, recording, settings_of
 from cutaway.finetuning.saved import CONFIG
 from cutaway.training.loop import Listener, fit
 from cutaway.training.parallel import Group, joined
+from cutaway.training.precision import training_precision
 from cutaway.training.run_folder import SavingSettings, open_run
 
 __all__ = ["BASE", "FinetuneSettings", "finetune", "prepared"]
@@ -65,6 +67,7 @@ def finetune(
     chosen = settings or FinetuneSettings()
     folder = out or runs_home() / time.strftime("%Y%m%d-%H%M%S")
     keeping = saving or SavingSettings()
+    training_precision(chosen.precision, place_of(chosen))  # what is not here is told before a run begins
     with joined() as group, open_run(folder, keeping, mark=CONFIG) if group.rank == 0 else nullcontext():
         labelled = data if isinstance(data, Labelled) else read_labelled(data)
         return _trained(labelled, (model, chosen), folder, listen, keeping, group)

@@ -40,6 +40,21 @@ def check_places(settings: Places) -> None:
         raise UsageError(f"kernels is {settings.kernels!r}: choose one of {list(get_args(Kernels))}")
 
 
+def place_of(settings: Places) -> torch.device:
+    """Return where a training computes on this machine, before anything is loaded or written.
+
+    Args:
+        settings: where, and how.
+
+    Raises:
+        UsageError: kernels are to be compiled for a processor.
+    """
+    place = training_device(settings.device)
+    if settings.kernels == "compiled" and place.type == "cpu":
+        raise UsageError("kernels are compiled for a GPU only, and this training runs on the processor")
+    return place
+
+
 def placed(model: nn.Module, settings: Places) -> torch.device:
     """Move a model to where it learns; with "compiled" each of its blocks is fused by torch's compiler.
 
@@ -51,17 +66,12 @@ def placed(model: nn.Module, settings: Places) -> torch.device:
 
     Returns:
         The device.
-
-    Raises:
-        UsageError: kernels are to be compiled for a processor.
     """
-    place = training_device(settings.device)
-    if settings.kernels == "compiled" and place.type == "cpu":
-        raise UsageError("kernels are compiled for a GPU only, and this training runs on the processor")
+    place = place_of(settings)
     model.to(place)
     if place.type == "cuda":
-        # cuDNN's attention makes a plan for each new shape, a tenth of a second long, and here every batch
-        # has its own.
+        # cuDNN's attention plans for each new shape, and here every batch has its own: first epochs took ten
+        # times as long as later ones.
         torch.backends.cuda.enable_cudnn_sdp(False)
     if settings.kernels == "compiled":
         for module in model.modules():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Literal, get_args
 
 import torch
@@ -13,12 +14,13 @@ from cutaway.finetuning.placing import Kernels, check_places
 from cutaway.training.device import training_device
 from cutaway.training.loop import LoopSettings
 from cutaway.training.optimizer import OptimizerSettings
-from cutaway.training.precision import products_in, training_precision
+from cutaway.training.precision import has_bfloat16, products_in
 from cutaway.transformers.pretraining.distillation import DistillationSettings
 from cutaway.transformers.pretraining.masking import MaskingSettings
 
 Objective = Literal["causal", "masked-words", "next-sentence", "distillation", "translation"]
 Trained = Literal["all", "head"]
+HalfPrecision = Literal["float32", "bfloat16"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +48,7 @@ class PretrainSettings:
     tokens: int = 128
     batch_tokens: int = 4096
     held_out: float = 0.1
-    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    precision: Literal["auto"] | HalfPrecision = "auto"
     device: str = "auto"
     kernels: Kernels = "eager"
     trained: Trained = "all"
@@ -69,11 +71,13 @@ class PretrainSettings:
                 f"tokens is {self.tokens} and batch_tokens {self.batch_tokens}: a row takes 8 or more, a "
                 "batch at least a row"
             )
+        if self.precision not in ("auto", *get_args(HalfPrecision)):
+            raise UsageError(f"precision is {self.precision!r}: choose auto, float32 or bfloat16")
         check_places(self)
         if not 0 < self.held_out < 1:
             raise UsageError(f"held_out is {self.held_out}: it must be a share above 0 and below 1")
 
-    @property
+    @cached_property
     def place(self) -> torch.device:
         """Where this machine trains."""
         return training_device(self.device)
@@ -83,8 +87,13 @@ class PretrainSettings:
 
         Whole numbers are fine-tuning's, where they were held against float32.
         """
-        precision = training_precision(self.precision, self.place)
-        return products_in("float32" if precision == "int16" else precision, self.place)
+        return products_in(self._precision, self.place)
+
+    @cached_property
+    def _precision(self) -> HalfPrecision:
+        if self.precision != "auto":
+            return self.precision
+        return "bfloat16" if has_bfloat16(self.place) else "float32"
 
 
 @dataclass(frozen=True, kw_only=True)

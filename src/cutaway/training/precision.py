@@ -43,11 +43,22 @@ def training_precision(asked: AskedPrecision, device: torch.device = CPU) -> Tra
         raise UsageError("this machine has no products of 16-bit whole numbers: choose float32")
     if asked != "auto":
         return asked
-    if device.type == "cuda":
-        return "bfloat16" if torch.cuda.get_device_capability(device) >= _FIRST_WITH_BFLOAT16 else "float32"
-    if _multiplies_bfloat16():
+    if has_bfloat16(device):
         return "bfloat16"
-    return "int16" if _multiplies_int16() else "float32"
+    return "int16" if device.type == "cpu" and _multiplies_int16() else "float32"
+
+
+def has_bfloat16(device: torch.device = CPU) -> bool:
+    """Tell whether a device has instructions for products of bfloat16.
+
+    Args:
+        device: where they would be computed.
+    """
+    if device.type == "cuda":
+        return torch.cuda.get_device_capability(device) >= _FIRST_WITH_BFLOAT16
+    if torch.backends.cpu.get_cpu_capability().startswith(("AVX", "DEFAULT")):
+        return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
+    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
 
 
 def products_in(precision: TrainingPrecision, device: torch.device = CPU) -> AbstractContextManager[None]:
@@ -82,9 +93,3 @@ def _multiplies_int16() -> bool:
     from cutaway.training.int16_products import int16_works
 
     return int16_works()
-
-
-def _multiplies_bfloat16() -> bool:
-    if torch.backends.cpu.get_cpu_capability().startswith(("AVX", "DEFAULT")):
-        return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
-    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
