@@ -162,7 +162,7 @@ def test_a_precision_holds_inside_its_block_only() -> None:
 def test_int16_is_refused_where_it_is_slow_and_auto_takes_it_where_it_is_fast(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(precision_module, "_multiplies_bfloat16", lambda: False)
+    monkeypatch.setattr(precision_module, "has_bfloat16", lambda device: False)
     monkeypatch.setattr(precision_module, "_multiplies_int16", lambda: True)
     assert training_precision("auto") == training_precision("int16") == "int16"
     monkeypatch.setattr(precision_module, "_multiplies_int16", lambda: False)
